@@ -1,0 +1,102 @@
+package op
+
+import "context"
+
+// PageTokens is the number of positions in a KV page. 32 keys of f16 are one
+// cache line per head dimension, and a page is the unit in which attention
+// sums, so changing it changes results in the last bits.
+const PageTokens = 32
+
+// Device runs Programs. main opens one per processor and closes it last.
+type Device interface {
+	// Name is what --device calls it: "cpu", "ref".
+	Name() string
+	// Info says what it found and what it will use.
+	Info() Info
+	// Compile loads p's weights in the device's own layout. progress, which may
+	// be nil, is told the share done, 0 to 1.
+	Compile(ctx context.Context, p *Program, opt CompileOptions, progress func(float64)) (Executable, error)
+	Close() error
+}
+
+// Info describes a device.
+type Info struct {
+	Name    string `json:"name"`
+	ISA     string `json:"isa"`     // instruction set in use, "go" for ref
+	Threads int    `json:"threads"` // workers a step runs on
+	Detail  string `json:"detail"`  // features found, for doctor
+}
+
+// CompileOptions sizes an Executable. Nothing is allocated at run time.
+type CompileOptions struct {
+	RowsMax   int   // rows of one Run
+	LogitsMax int   // rows of one Run that want logits
+	KV        DType // storage of keys and values: F16, Q8_0 or F32
+	Pages     int   // KV pages in the pool
+}
+
+// Executable is a Program compiled for one device with its weights and its KV
+// pages. It belongs to one goroutine at a time: the device's executor.
+type Executable interface {
+	// Run computes b's rows: it stores their keys and values and fills b.Logits.
+	// A cancelled ctx ends it within about a millisecond of work; the pages
+	// written by then hold garbage at the batch's positions.
+	Run(ctx context.Context, b *Batch) error
+	// Pages is the pool of KV pages.
+	Pages() Pages
+	// Bytes is the memory held: weights and buffers, without the pages.
+	Bytes() int64
+	Close() error
+}
+
+// Pages is a device's pool of KV pages, each PageTokens positions of every layer.
+type Pages interface {
+	// Len is the number of pages; page numbers are 0 to Len-1.
+	Len() int
+	// Copy copies the first n positions of page src to page dst.
+	Copy(dst, src int32, n int)
+	// PageBytes is the size of a page in the hand-over form: for each layer all
+	// K then all V, each [position][head][dim], stored as Type says (Q8_0: blocks along dim).
+	PageBytes() int
+	// Type is the storage of the hand-over form, the pool's own KV type.
+	Type() DType
+	// Export writes page in the hand-over form to dst (PageBytes long); only the
+	// first n positions are meaningful.
+	Export(dst []byte, page int32, n int)
+	// Import is the reverse.
+	Import(page int32, src []byte, n int)
+}
+
+// Batch is what one step computes: rows of one or several sequences.
+type Batch struct {
+	// Rows: those of a sequence stand together and have consecutive positions.
+	Rows []Row
+	// Tables holds one page table per sequence: position p lies in page
+	// Tables[seq][p / PageTokens].
+	Tables [][]int32
+	// Logits receives (rows that want logits, vocab), in row order. Its length
+	// must be exactly that.
+	Logits []float32
+	// Tap, if set, is called after each op that writes a named value, with that
+	// value's rows. For tests: it makes the device stop between ops.
+	Tap func(name string, rows []float32)
+}
+
+// Row is one token to compute.
+type Row struct {
+	Token  int32
+	Pos    int32 // its position in its sequence
+	Seq    int32 // index into Batch.Tables
+	Logits bool  // wanted
+}
+
+// LogitRows counts the rows that want logits.
+func (b *Batch) LogitRows() int {
+	n := 0
+	for _, r := range b.Rows {
+		if r.Logits {
+			n++
+		}
+	}
+	return n
+}
