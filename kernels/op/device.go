@@ -53,7 +53,8 @@ type Executable interface {
 type Pages interface {
 	// Len is the number of pages; page numbers are 0 to Len-1.
 	Len() int
-	// Copy copies the first n positions of page src to page dst.
+	// Copy copies the first n positions of page src to page dst; what dst holds
+	// at later positions is undefined afterwards.
 	Copy(dst, src int32, n int)
 	// PageBytes is the size of a page in the hand-over form: for each layer all
 	// K then all V, each [position][head][dim], stored as Type says (Q8_0: blocks along dim).

@@ -1,0 +1,44 @@
+# The two commands are `make demo` and `make test`. Both work in a fresh clone
+# with Go and a C compiler (and python3 with pip as the second source of weights).
+
+MODEL  := qwen2.5-coder-0.5b
+SMALL  := smollm2-135m
+TANDEM := bin/tandem
+
+# Packages whose tests run once more under the race detector: those in which
+# several goroutines meet.
+RACE := ./engine ./engine/kvcache ./engine/tokenizer ./kernels/cpu ./kernels/ref ./completion ./models ./internal/...
+
+.PHONY: build demo test check unit race weights clean
+
+build:
+	@mkdir -p bin
+	go build -o $(TANDEM) .
+
+demo: build
+	@$(TANDEM) pull $(MODEL) --quiet
+	@$(TANDEM) complete testdata/demo/inventory.py --model $(MODEL) --show
+
+test: check build weights unit race
+
+check:
+	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); \
+	if [ -n "$$unformatted" ]; then echo "run gofmt -w on:"; echo "$$unformatted"; exit 1; fi
+	go vet ./...
+	go tool staticcheck ./...
+
+# End-to-end tests must not be left out for want of weights.
+weights: build
+	@$(TANDEM) pull $(MODEL) --quiet
+	@$(TANDEM) pull $(SMALL) --quiet
+
+# go test -json would tell more than a reader wants: -v's lines about skipped
+# tests are kept for the end, everything else but failures is dropped.
+unit:
+	@.ci/gotest -timeout 8m ./...
+
+race:
+	@.ci/gotest -race -short -timeout 8m $(RACE)
+
+clean:
+	rm -rf bin

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+
+	"tandem/bench/speed"
+	"tandem/engine/gguf"
+	"tandem/engine/model"
+	"tandem/models"
+)
+
+// benchTokens is what -n means to bench where it is not given.
+const benchTokens = 64
+
+type benchCmd struct {
+	Prompt    []int  `short:"p" default:"512" placeholder:"TOKENS" help:"Lengths of the prompts to prefill, separated by commas (default ${default}); -n is the number of tokens to decode (default 64)."`
+	Repeats   int    `short:"r" default:"5" placeholder:"N" help:"Runs of each, after one that does not count (default ${default})."`
+	Depth     []int  `default:"0" placeholder:"TOKENS" help:"Tokens in the KV cache before each run, separated by commas (default ${default})."`
+	Synthetic string `placeholder:"SHAPE" help:"Measure random weights of a model's shape in place of --model: a name that 'tandem synth --help' lists."`
+	Cancels   int    `default:"120" placeholder:"N" help:"Prefills to cancel at a random moment; 0 leaves responsiveness out (default ${default})."`
+}
+
+// Help is what --help adds.
+func (*benchCmd) Help() string {
+	return `The machine's limits are measured in the same run: how fast memory is read, which
+bounds decode, and int8 arithmetic, which bounds prefill. Then prefill, decode, and
+while 2,048 tokens are being prefilled how soon a cancel returns and how late a
+sleeping goroutine wakes up.`
+}
+
+// Run measures and prints.
+func (c *benchCmd) Run(a *app) error {
+	path, name, remove, err := c.file(a)
+	if err != nil {
+		return err
+	}
+	defer remove()
+	f, err := gguf.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	p, err := model.Build(f)
+	if err != nil {
+		return err
+	}
+	devices, err := openDevices(a.flags)
+	if err != nil {
+		return err
+	}
+	defer devices.close()
+	kv, err := kvType(a.KV)
+	if err != nil {
+		return err
+	}
+	tokens := a.Tokens
+	if tokens == 0 {
+		tokens = benchTokens
+	}
+	bar := newProgress(a.err, "bench")
+	report, err := speed.Measure(a.ctx, p, devices.prefill, devices.decode, speed.Options{
+		Model: name, Prefill: c.Prompt, Decode: []int{tokens}, Depths: c.Depth, Repeats: c.Repeats,
+		KV: kv, Cancels: c.Cancels, Progress: bar.show,
+	})
+	bar.done()
+	if err != nil {
+		return err
+	}
+	if a.JSON {
+		return printJSON(a.out, report)
+	}
+	return printSpeed(a, report)
+}
+
+// file is the weights to measure, what the report calls them, and how to take
+// away what was only written for this run.
+func (c *benchCmd) file(a *app) (path, name string, remove func(), err error) {
+	if c.Synthetic == "" {
+		path, known, err := models.Resolve("", a.Model)
+		if err != nil {
+			return "", "", nil, err
+		}
+		name := filepath.Base(path)
+		if known != nil {
+			name = known.Name
+		}
+		return path, name, func() {}, nil
+	}
+	cache, err := models.Dir() // has room for models
+	if err != nil {
+		return "", "", nil, err
+	}
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return "", "", nil, err
+	}
+	dir, err := os.MkdirTemp(cache, ".synth-")
+	if err != nil {
+		return "", "", nil, err
+	}
+	remove = func() { os.RemoveAll(dir) }
+	path = filepath.Join(dir, "synthetic.gguf")
+	if err := writeSynthetic(a, c.Synthetic, path); err != nil {
+		remove()
+		return "", "", nil, err
+	}
+	return path, c.Synthetic + " (random weights)", remove, nil
+}
+
+// printSpeed is the report for people.
+func printSpeed(a *app, r speed.Report) error {
+	fmt.Fprintf(a.out, "%s on %s (%s, %d threads)\n", r.Model, r.Device, r.ISA, r.Threads)
+	if r.Limits != (speed.Limits{}) {
+		fmt.Fprintf(a.out, "limits: %.1f GB/s read from memory, %.2f int8 TOPS\n", r.Limits.ReadGBs, r.Limits.TeraOps)
+	}
+	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "\ttokens\tdepth\ttokens/s\tmin\tmax\tof the limit\t")
+	row := func(kind string, rates []speed.Rate) {
+		for _, r := range rates {
+			share := "-"
+			if r.ShareOfLimit > 0 {
+				share = fmt.Sprintf("%.0f %%", 100*r.ShareOfLimit)
+			}
+			s := r.TokensPerSecond
+			fmt.Fprintf(table, "%s\t%d\t%d\t%.1f\t%.1f\t%.1f\t%s\t\n", kind, r.Tokens, r.Depth, s.Median, s.Min, s.Max, share)
+		}
+	}
+	row("prefill", r.Prefill)
+	row("decode", r.Decode)
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	if r.CancelMillis != nil {
+		fmt.Fprintf(a.out, "during a prefill: cancel p50 %.2f ms, p99 %.2f ms (%d); wake-up p50 %.2f ms, p99 %.2f ms (%d)\n",
+			r.CancelMillis.P50, r.CancelMillis.P99, r.CancelMillis.Samples,
+			r.WakeupMillis.P50, r.WakeupMillis.P99, r.WakeupMillis.Samples)
+	}
+	return nil
+}

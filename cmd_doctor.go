@@ -1,0 +1,213 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"text/tabwriter"
+
+	"golang.org/x/sys/cpu"
+
+	"tandem/config"
+	"tandem/engine/gguf"
+	"tandem/internal/machine"
+	"tandem/kernels/op"
+	"tandem/models"
+)
+
+type doctorCmd struct{}
+
+// diagnosis is `tandem doctor --json`.
+type diagnosis struct {
+	Version  versionInfo   `json:"version"`
+	CPU      cpuFound      `json:"cpu"`
+	Memory   memoryFound   `json:"memory"`
+	Devices  []deviceFound `json:"devices"`
+	Model    modelFound    `json:"model"`
+	Settings settingsInUse `json:"settings"`
+	Use      planned       `json:"use"`
+	Problems []string      `json:"problems"` // each with its remedy
+}
+
+type cpuFound struct {
+	Cores    int      `json:"cores"` // that this process may use
+	Features []string `json:"features"`
+}
+
+type memoryFound struct {
+	TotalBytes     int64 `json:"total_bytes"` // 0 where the system does not tell
+	AvailableBytes int64 `json:"available_bytes"`
+}
+
+type deviceFound struct {
+	op.Info
+	Problem string `json:"problem"` // "" if it opens
+}
+
+type modelFound struct {
+	Name  string `json:"name"`
+	Path  string `json:"path"` // "" if it is not here
+	Bytes int64  `json:"bytes"`
+	Arch  string `json:"arch"`
+}
+
+type settingsInUse struct {
+	File string `json:"file"` // "" if there is none
+	Log  string `json:"log"`
+}
+
+type planned struct {
+	Prefill string `json:"prefill_device"`
+	Decode  string `json:"decode_device"`
+	ISA     string `json:"isa"` // of the device that prefills
+	Threads int    `json:"threads"`
+	KV      string `json:"kv"`
+	Why     string `json:"why"`
+}
+
+// Run looks at everything and loads nothing.
+func (*doctorCmd) Run(a *app) error {
+	d := diagnosis{
+		Version:  readVersion(),
+		CPU:      cpuFound{Cores: runtime.GOMAXPROCS(0), Features: cpuFeatures()},
+		Settings: settingsInUse{File: a.settings.Path, Log: a.settings.Log.File},
+		Problems: []string{},
+	}
+	if d.Settings.Log == "" {
+		d.Settings.Log, _ = config.LogPath()
+	}
+	if m, ok := machine.ReadMemory(); ok {
+		d.Memory = memoryFound{TotalBytes: m.Total, AvailableBytes: m.Available}
+	}
+	for _, name := range deviceNames {
+		d.Devices = append(d.Devices, d.findDevice(name, a.Threads))
+	}
+	d.findModel(a.Model)
+	d.plan(a.flags)
+	if a.JSON {
+		return printJSON(a.out, d)
+	}
+	return d.print(a)
+}
+
+func (d *diagnosis) findDevice(name string, threads int) deviceFound {
+	device, err := openDevice(name, threads)
+	if err != nil {
+		d.Problems = append(d.Problems, oneLine(err))
+		return deviceFound{Info: op.Info{Name: name}, Problem: oneLine(err)}
+	}
+	defer device.Close()
+	return deviceFound{Info: device.Info()}
+}
+
+func (d *diagnosis) findModel(model string) {
+	d.Model.Name = model
+	path, known, err := models.Resolve("", model)
+	if known != nil {
+		d.Model.Name, d.Model.Bytes, d.Model.Arch = known.Name, known.Bytes, known.Arch
+	}
+	if err != nil {
+		d.Problems = append(d.Problems, oneLine(err))
+		return
+	}
+	d.Model.Path = path
+	f, err := gguf.Open(path)
+	if err != nil {
+		d.Problems = append(d.Problems, oneLine(err))
+		return
+	}
+	defer f.Close()
+	d.Model.Arch = f.Arch()
+	if info, err := os.Stat(path); err == nil {
+		d.Model.Bytes = info.Size()
+	}
+	// Weights are repacked into memory of their own beside the mapped file.
+	if free := d.Memory.AvailableBytes; free > 0 && d.Model.Bytes > free {
+		d.Problems = append(d.Problems, fmt.Sprintf("%s needs %s and %s are free: choose a smaller model with --model",
+			d.Model.Name, bytesText(d.Model.Bytes), bytesText(free)))
+	}
+}
+
+// plan says what a command with these flags would compute on.
+func (d *diagnosis) plan(f flags) {
+	d.Use.KV = f.KV
+	d.Use.Prefill, d.Use.Decode = f.deviceNames()
+	for _, found := range d.Devices {
+		if found.Name == d.Use.Prefill {
+			d.Use.ISA, d.Use.Threads = found.ISA, found.Threads
+		}
+	}
+	switch {
+	case d.Use.Prefill != d.Use.Decode:
+		d.Use.Why = "asked for by --prefill-device and --decode-device; keys and values are handed over"
+	case d.Use.Prefill == "cpu":
+		d.Use.Why = fmt.Sprintf("the only fast device there is yet; %s is the best set of kernels that this processor runs, on %d of %d cores",
+			d.Use.ISA, d.Use.Threads, d.CPU.Cores)
+	default:
+		d.Use.Why = "asked for; it is the slow reference that others are compared with"
+	}
+}
+
+func (d *diagnosis) print(a *app) error {
+	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(table, "%s\t%s\n", name, fmt.Sprintf(format, args...))
+	}
+	row("tandem", "%s %s %s/%s", d.Version.Version, d.Version.Revision, d.Version.OS, d.Version.Arch)
+	row("cpu", "%d cores; %s", d.CPU.Cores, strings.Join(d.CPU.Features, " "))
+	if d.Memory.TotalBytes > 0 {
+		row("memory", "%s free of %s", bytesText(d.Memory.AvailableBytes), bytesText(d.Memory.TotalBytes))
+	} else {
+		row("memory", "not known on this system")
+	}
+	for _, found := range d.Devices {
+		if found.Problem != "" {
+			row("device "+found.Name, "%s", found.Problem)
+			continue
+		}
+		row("device "+found.Name, "%s, %d threads (%s)", found.ISA, found.Threads, found.Detail)
+	}
+	if d.Model.Path != "" {
+		row("model", "%s, %s, %s: %s", d.Model.Name, d.Model.Arch, bytesText(d.Model.Bytes), d.Model.Path)
+	} else {
+		row("model", "%s: not here", d.Model.Name)
+	}
+	row("settings", "%s", orNone(d.Settings.File))
+	row("log", "%s", orNone(d.Settings.Log))
+	row("would use", "prefill on %s, decode on %s, keys and values in %s", d.Use.Prefill, d.Use.Decode, d.Use.KV)
+	row("because", "%s", d.Use.Why)
+	for _, p := range d.Problems {
+		row("problem", "%s", p)
+	}
+	return table.Flush()
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// cpuFeatures are the processor's features that kernels use or may come to use.
+func cpuFeatures() []string {
+	features := []string{}
+	for _, f := range []struct {
+		name string
+		has  bool
+	}{
+		{"avx2", cpu.X86.HasAVX2}, {"fma", cpu.X86.HasFMA}, {"f16c", cpu.X86.HasF16C},
+		{"avx-vnni", cpu.X86.HasAVXVNNI}, {"avx-vnni-int8", cpu.X86.HasAVXVNNIInt8},
+		{"avx512f", cpu.X86.HasAVX512F}, {"avx512bw", cpu.X86.HasAVX512BW}, {"avx512vl", cpu.X86.HasAVX512VL},
+		{"avx512vnni", cpu.X86.HasAVX512VNNI}, {"avx512bf16", cpu.X86.HasAVX512BF16},
+		{"amx-tile", cpu.X86.HasAMXTile}, {"amx-int8", cpu.X86.HasAMXInt8}, {"amx-bf16", cpu.X86.HasAMXBF16},
+		{"asimd", cpu.ARM64.HasASIMD}, {"asimdhp", cpu.ARM64.HasASIMDHP}, {"asimddp", cpu.ARM64.HasASIMDDP},
+		{"i8mm", cpu.ARM64.HasI8MM}, {"sve", cpu.ARM64.HasSVE}, {"sve2", cpu.ARM64.HasSVE2},
+	} {
+		if f.has {
+			features = append(features, f.name)
+		}
+	}
+	return features
+}

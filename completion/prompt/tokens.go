@@ -1,0 +1,81 @@
+package prompt
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The fill-in-the-middle tokens of Qwen 2.5 Coder by their spelling: weight
+// files seldom carry keys for them, and ids differ between models.
+const (
+	fimPrefix = "<|fim_prefix|>"
+	fimSuffix = "<|fim_suffix|>"
+	fimMiddle = "<|fim_middle|>"
+)
+
+// StopTokens returns the spellings of the tokens that end a middle: the end of
+// the text, of the file, of a chat turn, and any FIM token, which would begin
+// another prompt. Models that lack some of them never produce those.
+func StopTokens() []string {
+	return []string{
+		"<|endoftext|>", "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>", "<|im_end|>", "<|im_start|>",
+		fimPrefix, fimSuffix, fimMiddle,
+	}
+}
+
+// CutSpecial returns text up to the first spelling of a stop token in it. A
+// small model sometimes spells one out in ordinary tokens.
+func CutSpecial(text string) string {
+	for _, t := range StopTokens() {
+		if i := strings.Index(text, t); i >= 0 {
+			text = text[:i]
+		}
+	}
+	return text
+}
+
+// lastWord returns where the last word of text begins: its trailing run of
+// letters, digits and underscores, or of blanks, or of other signs, and the one
+// space before it. A pre-tokenizer would join at most that much to what is
+// typed next. A line break never belongs to it.
+func lastWord(text string) int {
+	start := len(text)
+	last := runeNone
+	for start > 0 {
+		r, size := utf8.DecodeLastRuneInString(text[:start])
+		class := classOf(r)
+		if class == runeBreak || (last != runeNone && class != last) {
+			break
+		}
+		last = class
+		start -= size
+	}
+	if start > 0 && start < len(text) && last != runeBlank && text[start-1] == ' ' {
+		start--
+	}
+	return start
+}
+
+// runeClass sorts runes as pre-tokenizers do, roughly.
+type runeClass int
+
+const (
+	runeNone runeClass = iota
+	runeWord
+	runeBlank
+	runeBreak
+	runeSign
+)
+
+func classOf(r rune) runeClass {
+	switch {
+	case r == '\n' || r == '\r':
+		return runeBreak
+	case r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r):
+		return runeWord
+	case unicode.IsSpace(r):
+		return runeBlank
+	}
+	return runeSign
+}

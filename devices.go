@@ -1,0 +1,78 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"tandem/kernels/cpu"
+	"tandem/kernels/op"
+	"tandem/kernels/ref"
+)
+
+// deviceNames are the processors that --device chooses from.
+var deviceNames = []string{"cpu", "ref"}
+
+// devices are what one command computes on; both may be the same.
+type devices struct {
+	prefill, decode op.Device
+}
+
+func openDevices(f flags) (*devices, error) {
+	prefill, decode := f.deviceNames()
+	var d devices
+	var err error
+	if d.prefill, err = openDevice(prefill, f.Threads); err != nil {
+		return nil, err
+	}
+	if prefill == decode {
+		d.decode = d.prefill
+		return &d, nil
+	}
+	if d.decode, err = openDevice(decode, f.Threads); err != nil {
+		d.prefill.Close()
+		return nil, err
+	}
+	return &d, nil
+}
+
+// deviceNames are the names of the devices that prefill and decode.
+func (f flags) deviceNames() (prefill, decode string) {
+	prefill, decode = f.PrefillDevice, f.DecodeDevice
+	if prefill == "" {
+		prefill = f.Device
+	}
+	if decode == "" {
+		decode = f.Device
+	}
+	return prefill, decode
+}
+
+func openDevice(name string, threads int) (op.Device, error) {
+	if threads < 0 {
+		return nil, fmt.Errorf("%d threads: use --threads 0 for every core, or a number", threads)
+	}
+	switch name {
+	case "cpu":
+		return cpu.Open(cpu.Options{Threads: threads})
+	case "ref":
+		return ref.Open(threads), nil
+	}
+	return nil, fmt.Errorf("no device %q: there are %s", name, strings.Join(deviceNames, ", "))
+}
+
+// close frees the devices, whose executables are closed.
+func (d *devices) close() {
+	if d.decode != d.prefill {
+		d.decode.Close()
+	}
+	d.prefill.Close()
+}
+
+// kvType is the storage format that --kv names.
+func kvType(name string) (op.DType, error) {
+	t, ok := op.ParseDType(strings.ToUpper(name))
+	if !ok {
+		return 0, fmt.Errorf("--kv %s: use f16, q8_0 or f32", name)
+	}
+	return t, nil
+}

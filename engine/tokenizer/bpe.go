@@ -1,0 +1,321 @@
+package tokenizer
+
+import (
+	"math"
+	"math/bits"
+	"math/rand/v2"
+	"slices"
+)
+
+// noRank is the rank of a pair that does not merge.
+const noRank = math.MaxUint32
+
+// mergeTable finds the merge of a pair of tokens. It is a hash table with
+// linear probing, at most half full; its multiplier is drawn anew for each
+// table, so that no file can be made to fill it slowly.
+type mergeTable struct {
+	slots []merge
+	mul   uint64
+	shift uint
+}
+
+// merge joins two tokens. Of two merges the one with the lower rank goes first.
+type merge struct {
+	left, right int32
+	rank        uint32 // noRank in an empty slot
+	id          int32  // of the joined token
+}
+
+func newMergeTable(n int) mergeTable {
+	size := bits.Len(uint(2*n + 1))
+	m := mergeTable{slots: make([]merge, 1<<size), mul: rand.Uint64() | 1, shift: 64 - uint(size)}
+	for i := range m.slots {
+		m.slots[i].rank = noRank
+	}
+	return m
+}
+
+func (m *mergeTable) slot(left, right int32) *merge {
+	i := (uint64(uint32(left))<<32 | uint64(uint32(right))) * m.mul >> m.shift
+	for {
+		s := &m.slots[i]
+		if s.rank == noRank || (s.left == left && s.right == right) {
+			return s
+		}
+		i = (i + 1) & uint64(len(m.slots)-1)
+	}
+}
+
+// add enters a merge; the first of a pair stays.
+func (m *mergeTable) add(g merge) {
+	if s := m.slot(g.left, g.right); s.rank == noRank {
+		*s = g
+	}
+}
+
+func (m *mergeTable) rank(left, right int32) uint32 { return m.slot(left, right).rank }
+
+// The cache keeps the tokens of short words: most of a source text is the same
+// few thousand of them.
+const (
+	cacheBits     = 13 // 8,192 entries of 40 bytes
+	cacheWordMax  = 16 // bytes
+	cacheTokenMax = 4
+	// keptSymbols bounds the scratch space that outlives a call.
+	keptSymbols = 1 << 14
+	// shortWord is the number of symbols up to which looking through all pairs
+	// beats a heap.
+	shortWord = 32
+)
+
+// encoder is the scratch space of one call at a time, and a cache that stays
+// valid between calls, for a tokenizer does not change.
+type encoder struct {
+	cache [1 << cacheBits]cached
+
+	// The word being merged is a linked list of symbols. A symbol that was
+	// merged into its left neighbour stays in the arrays without a rank.
+	ids, next, prev []int32
+	ranks           []uint32 // of the pair of a symbol and its next
+	heap            []uint64 // rank<<32 | symbol: lowest rank first, then leftmost
+	steps           int      // heap operations and pairs looked at, for tests
+}
+
+// cached is a word and its tokens.
+type cached struct {
+	key  wordKey
+	ids  [cacheTokenMax]int32
+	n    uint8 // tokens
+	size uint8 // bytes of the word; 0 in an empty entry
+}
+
+// wordKey holds up to 16 bytes; with their number it is the word.
+type wordKey struct{ a, b uint64 }
+
+func newWordKey(s string) wordKey {
+	switch {
+	case len(s) >= 8:
+		return wordKey{load64(s), load64(s[len(s)-8:])}
+	case len(s) >= 4:
+		return wordKey{uint64(load32(s)), uint64(load32(s[len(s)-4:]))}
+	}
+	return wordKey{uint64(s[0]) | uint64(s[len(s)/2])<<8 | uint64(s[len(s)-1])<<16, 0}
+}
+
+func load32(s string) uint32 {
+	_ = s[3]
+	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
+}
+
+func load64(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+}
+
+// hash picks a cache entry: the product's high and low half are mixed so that
+// every byte of the word counts.
+func (k wordKey) hash(size int) uint64 {
+	hi, lo := bits.Mul64(k.a^0x9E3779B97F4A7C15, k.b^0xD6E8FEB86659FD93^uint64(size))
+	return (hi ^ lo) * 0x9E3779B97F4A7C15 >> (64 - cacheBits)
+}
+
+// text appends the tokens of a text, in which m's tokens are cut out first.
+func (e *encoder) text(dst []int32, t *Tokenizer, text string, m *matcher) []int32 {
+	for from := 0; ; {
+		at, n, id := m.find(text, from)
+		for piece := text[from:at]; piece != ""; {
+			end, _ := t.rules.next(piece)
+			dst = e.word(dst, t, piece[:end])
+			piece = piece[end:]
+		}
+		if n == 0 {
+			return dst
+		}
+		dst = append(dst, id)
+		from = at + n
+	}
+}
+
+// word appends the tokens of a pre-token, which is not empty.
+func (e *encoder) word(dst []int32, t *Tokenizer, s string) []int32 {
+	if len(s) > cacheWordMax {
+		return e.split(dst, t, s)
+	}
+	if len(s) == 1 && t.complete {
+		return append(dst, t.byteIDs[s[0]])
+	}
+	key := newWordKey(s)
+	c := &e.cache[key.hash(len(s))]
+	if int(c.size) == len(s) && c.key == key {
+		if c.n == 1 {
+			return append(dst, c.ids[0])
+		}
+		return append(dst, c.ids[:c.n]...)
+	}
+	from := len(dst)
+	dst = e.split(dst, t, s)
+	if n := len(dst) - from; n <= cacheTokenMax {
+		c.key, c.n, c.size = key, uint8(n), uint8(len(s))
+		copy(c.ids[:], dst[from:])
+	}
+	return dst
+}
+
+// split computes the tokens of a pre-token.
+func (e *encoder) split(dst []int32, t *Tokenizer, s string) []int32 {
+	if t.rules.wholeWords {
+		if id, ok := t.ordinary[s]; ok {
+			return append(dst, id)
+		}
+	}
+	e.ids = e.ids[:0]
+	for i := range len(s) {
+		e.ids = append(e.ids, t.byteIDs[s[i]])
+	}
+	from := len(dst)
+	if len(e.ids) <= shortWord {
+		dst = append(dst, e.mergeShort(&t.merges)...)
+	} else {
+		dst = e.mergeLong(dst, &t.merges)
+	}
+	if t.complete {
+		return dst
+	}
+	// A byte without a token keeps its neighbours apart, and is left out.
+	kept := slices.DeleteFunc(dst[from:], func(id int32) bool { return id < 0 })
+	return dst[:from+len(kept)]
+}
+
+// mergeShort merges e.ids in place, always the leftmost pair of the lowest rank.
+func (e *encoder) mergeShort(m *mergeTable) []int32 {
+	ids := e.ids
+	ranks := e.ranks[:0]
+	for i := 1; i < len(ids); i++ {
+		ranks = append(ranks, m.rank(ids[i-1], ids[i]))
+	}
+	e.ranks = ranks
+	for {
+		best, rank := 0, uint32(noRank)
+		for i, r := range ranks {
+			if r < rank {
+				best, rank = i, r
+			}
+		}
+		e.steps += len(ranks)
+		if rank == noRank {
+			return ids
+		}
+		ids[best] = m.slot(ids[best], ids[best+1]).id
+		ids = append(ids[:best+1], ids[best+2:]...)
+		ranks = append(ranks[:best], ranks[best+1:]...)
+		if best > 0 {
+			ranks[best-1] = m.rank(ids[best-1], ids[best])
+		}
+		if best < len(ranks) {
+			ranks[best] = m.rank(ids[best], ids[best+1])
+		}
+	}
+}
+
+// mergeLong does the same with a heap of pairs: n symbols take O(n log n) steps.
+func (e *encoder) mergeLong(dst []int32, m *mergeTable) []int32 {
+	n := len(e.ids)
+	e.next, e.prev, e.ranks, e.heap = e.next[:0], e.prev[:0], e.ranks[:0], e.heap[:0]
+	for i := range n {
+		e.next = append(e.next, int32(i+1))
+		e.prev = append(e.prev, int32(i-1))
+		rank := uint32(noRank)
+		if i+1 < n {
+			rank = m.rank(e.ids[i], e.ids[i+1])
+		}
+		e.ranks = append(e.ranks, rank)
+		if rank != noRank {
+			e.heap = append(e.heap, uint64(rank)<<32|uint64(i))
+		}
+	}
+	for i := len(e.heap)/2 - 1; i >= 0; i-- {
+		e.siftDown(i)
+	}
+	for len(e.heap) > 0 {
+		top := e.heap[0]
+		e.pop()
+		i := int32(uint32(top))
+		if e.ranks[i] != uint32(top>>32) {
+			continue // the pair is no more
+		}
+		right := e.next[i]
+		e.ids[i] = m.slot(e.ids[i], e.ids[right]).id
+		e.ranks[right] = noRank
+		e.next[i] = e.next[right]
+		if int(e.next[i]) < n {
+			e.prev[e.next[i]] = i
+		}
+		e.rerank(m, i, n)
+		if e.prev[i] >= 0 {
+			e.rerank(m, e.prev[i], n)
+		}
+	}
+	for i := 0; i < n; i = int(e.next[i]) {
+		dst = append(dst, e.ids[i])
+	}
+	return dst
+}
+
+// rerank looks up the pair that symbol i begins after one of the two changed.
+func (e *encoder) rerank(m *mergeTable, i int32, n int) {
+	e.ranks[i] = noRank
+	if int(e.next[i]) >= n {
+		return
+	}
+	if rank := m.rank(e.ids[i], e.ids[e.next[i]]); rank != noRank {
+		e.ranks[i] = rank
+		e.push(uint64(rank)<<32 | uint64(i))
+	}
+}
+
+func (e *encoder) push(x uint64) {
+	h := append(e.heap, x)
+	i := len(h) - 1
+	for i > 0 && h[(i-1)/2] > x {
+		h[i] = h[(i-1)/2]
+		i = (i - 1) / 2
+		e.steps++
+	}
+	h[i] = x
+	e.heap = h
+}
+
+// pop drops the first entry.
+func (e *encoder) pop() {
+	last := len(e.heap) - 1
+	e.heap[0] = e.heap[last]
+	e.heap = e.heap[:last]
+	if last > 0 {
+		e.siftDown(0)
+	}
+}
+
+func (e *encoder) siftDown(i int) {
+	h, x := e.heap, e.heap[i]
+	for {
+		child := 2*i + 1
+		if child+1 < len(h) && h[child+1] < h[child] {
+			child++
+		}
+		if child >= len(h) || h[child] >= x {
+			h[i] = x
+			return
+		}
+		h[i] = h[child]
+		i = child
+		e.steps++
+	}
+}
+
+// shrink lets go of scratch space that one very long word needed.
+func (e *encoder) shrink() {
+	if cap(e.ids) > keptSymbols {
+		e.ids, e.next, e.prev, e.ranks, e.heap = nil, nil, nil, nil, nil
+	}
+}

@@ -1,0 +1,44 @@
+package tokenizer
+
+import "slices"
+
+// matcher finds tokens that are cut out of a text before anything else, by
+// their spelling. At a place it takes the longest; where two overlap, the one
+// that begins first. The work at a place is bounded by the number of different
+// lengths.
+type matcher struct {
+	ids     map[string]int32
+	lengths [256][]int // of the spellings that begin with a byte, descending
+}
+
+func newMatcher(ids map[string]int32) matcher {
+	m := matcher{ids: ids}
+	for s := range ids {
+		if !slices.Contains(m.lengths[s[0]], len(s)) {
+			m.lengths[s[0]] = append(m.lengths[s[0]], len(s))
+		}
+	}
+	for i := range m.lengths {
+		slices.SortFunc(m.lengths[i], func(a, b int) int { return b - a })
+	}
+	return m
+}
+
+// find looks for the next token in text[from:]: its offset in text, its length
+// and its id. Without one it gives len(text) and a length of 0.
+func (m *matcher) find(text string, from int) (at, n int, id int32) {
+	if len(m.ids) == 0 {
+		return len(text), 0, 0
+	}
+	for at = from; at < len(text); at++ {
+		for _, n := range m.lengths[text[at]] {
+			if n > len(text)-at {
+				continue
+			}
+			if id, ok := m.ids[text[at:at+n]]; ok {
+				return at, n, id
+			}
+		}
+	}
+	return len(text), 0, 0
+}

@@ -1,0 +1,172 @@
+package tokenizer
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"hash/fnv"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// With TANDEM_PEER naming llama.cpp's llama-tokenize and -update, TestPeer
+// writes testdata/corpus.txt and what the peer makes of it.
+var update = flag.Bool("update", false, "rewrite testdata from the peer's answers; needs TANDEM_PEER")
+
+// peerPath is llama-tokenize, with which the live comparison is made.
+func peerPath(tb testing.TB) string {
+	tb.Helper()
+	path := os.Getenv("TANDEM_PEER")
+	if path == "" {
+		tb.Skip("left out: set TANDEM_PEER to llama.cpp's llama-tokenize to compare with it")
+	}
+	return path
+}
+
+// peerIDs asks the peer for the tokens of text, without BOS and without
+// special tokens.
+func peerIDs(tb testing.TB, peer, vocabulary, text string) []int32 {
+	tb.Helper()
+	model := ""
+	if vocabulary == "smollm2-135m" {
+		model = modelPath(tb, vocabulary)
+	} else {
+		model = sharedPath(tb, "tokenizer-vectors/ggml-vocab-"+vocabulary+".gguf")
+	}
+	file := filepath.Join(tb.TempDir(), "text")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	out, err := exec.Command(peer, "-m", model, "-f", file,
+		"--ids", "--no-bos", "--no-escape", "--no-parse-special").Output()
+	if err != nil {
+		tb.Fatalf("%s: %v", peer, err)
+	}
+	// The ids are the last line, [1, 2, 3].
+	out = bytes.TrimSpace(out)
+	var ids []int32
+	if err := json.Unmarshal(out[bytes.LastIndexByte(out, '\n')+1:], &ids); err != nil {
+		tb.Fatalf("%s: %v", peer, err)
+	}
+	return ids
+}
+
+// TestPeer compares with the peer itself on 1 MB of source found on this
+// machine and 1 MB of strange text.
+func TestPeer(t *testing.T) {
+	peer := peerPath(t)
+	corpus := string(readCorpus(t))
+	if *update {
+		corpus = makeCorpus(t)
+		writeFile(t, "corpus.txt", corpus)
+	}
+	for _, name := range vocabularies {
+		t.Run(name, func(t *testing.T) {
+			tok := openVocabulary(t, name)
+			for what, text := range map[string]string{
+				"source": mixedSource(t, 1<<20), "strange": strangeText(3, 1<<20), "corpus": corpus,
+			} {
+				want := peerIDs(t, peer, name, text)
+				got := tok.Encode(nil, text)
+				compareIDs(t, tok, what, text, got, want)
+				t.Logf("%s: %d bytes, %d tokens", what, len(text), len(want))
+				if what == "corpus" && *update {
+					writeFile(t, "corpus."+name+".sums", sums(want))
+				}
+			}
+		})
+	}
+}
+
+// compareIDs reports the first difference and the text around it.
+func compareIDs(t *testing.T, tok *Tokenizer, what, text string, got, want []int32) {
+	t.Helper()
+	for i := range max(len(got), len(want)) {
+		if i < len(got) && i < len(want) && got[i] == want[i] {
+			continue
+		}
+		from := max(0, i-5)
+		at := len(tok.Detokenize(got[:min(i, len(got))], false))
+		t.Errorf("%s: token %d, at byte %d %q:\n got %v\nwant %v", what, i, at, text[max(0, at-20):min(len(text), at+40)],
+			got[from:min(len(got), i+10)], want[from:min(len(want), i+10)])
+		return
+	}
+}
+
+// TestCorpus compares with what the peer made of the committed corpus.
+func TestCorpus(t *testing.T) {
+	corpus := string(readCorpus(t))
+	for _, name := range vocabularies {
+		t.Run(name, func(t *testing.T) {
+			raw, err := os.ReadFile(filepath.Join("testdata", "corpus."+name+".sums"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids := openVocabulary(t, name).Encode(nil, corpus)
+			got, want := strings.Fields(sums(ids)), strings.Fields(string(raw))
+			for i := range max(len(got), len(want)) {
+				if i >= len(got) || i >= len(want) || got[i] != want[i] {
+					t.Fatalf("tokens %d to %d are not the peer's", i*sumTokens, (i+1)*sumTokens)
+				}
+			}
+		})
+	}
+}
+
+// sumTokens is the number of tokens under one sum.
+const sumTokens = 32
+
+// sums are short hashes of the ids, 32 at a time: enough to find a difference,
+// far smaller than the ids.
+func sums(ids []int32) string {
+	var out strings.Builder
+	for block := range slices.Chunk(ids, sumTokens) {
+		h := fnv.New32a()
+		for _, id := range block {
+			fmt.Fprintf(h, "%d ", id)
+		}
+		fmt.Fprintf(&out, "%08x\n", h.Sum32())
+	}
+	return out.String()
+}
+
+// makeCorpus is the package's own source and strange text.
+func makeCorpus(tb testing.TB) string {
+	tb.Helper()
+	var out strings.Builder
+	for _, name := range []string{"bpe.go", "detokenize.go"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		out.Write(text)
+	}
+	source, err := os.ReadFile("pretokenize.go")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	out.WriteString(strings.ReplaceAll(string(source), "\n", "\r\n"))
+	out.WriteString(strangeText(4, 32<<10))
+	return out.String()
+}
+
+func readCorpus(tb testing.TB) []byte {
+	tb.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", "corpus.txt"))
+	if err != nil && !*update {
+		tb.Fatal(err)
+	}
+	return text
+}
+
+func writeFile(tb testing.TB, name, text string) {
+	tb.Helper()
+	if err := os.WriteFile(filepath.Join("testdata", name), []byte(text), 0o644); err != nil {
+		tb.Fatal(err)
+	}
+}

@@ -1,0 +1,255 @@
+// The workers. The caller of a run is worker 0; the others are threads that
+// spin for at most 50 us after their last work and then sleep, so that an idle
+// tandem takes no processor time. Between ops they meet at a barrier of the same
+// kind. A pool serves one run at a time: its owner is the device's executor.
+#define _GNU_SOURCE
+#include "pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#ifdef __linux__
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static void sleep_on(atomic_int *at, int value)
+{
+	syscall(SYS_futex, at, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
+}
+
+static void wake_all(atomic_int *at)
+{
+	syscall(SYS_futex, at, FUTEX_WAKE_PRIVATE, 1 << 30, NULL, NULL, 0);
+}
+#else
+// Without futexes a sleeper looks again every 100 us.
+static void sleep_on(atomic_int *at, int value)
+{
+	struct timespec t = {0, 100000};
+	if (atomic_load(at) == value) nanosleep(&t, NULL);
+}
+
+static void wake_all(atomic_int *at) { (void)at; }
+#endif
+
+enum { SPIN_NS = 50000 };
+
+// gate is a counter that threads wait on: spin first, then sleep.
+struct gate {
+	_Alignas(64) atomic_int value;
+	atomic_int sleepers;
+};
+
+typedef void job_fn(struct pool *p, int id);
+
+struct pool {
+	int count;
+	const struct rung *rung;
+	pthread_t *threads;
+	struct start { struct pool *pool; int id; } *starts;
+	job_fn *job; // written by worker 0 before it opens the start gate
+	void *arg;
+	int first, last;
+	struct gate start;   // its value counts the jobs
+	struct gate barrier; // its value counts the barriers passed
+	_Alignas(64) atomic_int arrived;
+};
+
+static int64_t now_ns(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static inline void pause_cpu(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+static void gate_wait(struct gate *g, int old)
+{
+	int64_t until = 0;
+	for (int i = 1; atomic_load_explicit(&g->value, memory_order_acquire) == old; i++) {
+		pause_cpu();
+		if (i % 64) continue; // look at the clock now and then
+		int64_t now = now_ns();
+		if (!until) until = now + SPIN_NS;
+		if (now < until) continue;
+		atomic_fetch_add(&g->sleepers, 1);
+		sleep_on(&g->value, old);
+		atomic_fetch_sub(&g->sleepers, 1);
+	}
+}
+
+static void gate_open(struct gate *g)
+{
+	atomic_fetch_add(&g->value, 1);
+	if (atomic_load(&g->sleepers)) wake_all(&g->value);
+}
+
+static void barrier_wait(struct pool *p)
+{
+	int old = atomic_load_explicit(&p->barrier.value, memory_order_relaxed);
+	if (atomic_fetch_add_explicit(&p->arrived, 1, memory_order_acq_rel) + 1 < p->count) {
+		gate_wait(&p->barrier, old);
+		return;
+	}
+	atomic_store_explicit(&p->arrived, 0, memory_order_relaxed);
+	gate_open(&p->barrier);
+}
+
+static void *worker_main(void *arg)
+{
+	struct start *s = arg;
+	struct pool *p = s->pool;
+	for (int seen = 0;; seen++) {
+		gate_wait(&p->start, seen);
+		if (!p->job) return NULL;
+		p->job(p, s->id);
+		barrier_wait(p);
+	}
+}
+
+// run_job runs job on every worker and returns when all are done.
+static void run_job(struct pool *p, job_fn *job)
+{
+	p->job = job;
+	if (p->count > 1) gate_open(&p->start);
+	job(p, 0);
+	barrier_wait(p);
+}
+
+int cpu_rung_supported(int rung)
+{
+#if defined(__x86_64__)
+	__builtin_cpu_init();
+	if (rung == RUNG_AVX512VNNI)
+		return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+			__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+			__builtin_cpu_supports("avx512vnni");
+	if (rung == RUNG_AVX2)
+		return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+#endif
+	return rung == RUNG_GENERIC;
+}
+
+// pool_open starts threads - 1 threads; NULL if that fails.
+struct pool *pool_open(int threads, int rung)
+{
+	static const struct rung *const rungs[RUNGS] = {
+		[RUNG_GENERIC] = &rung_generic,
+#if defined(__x86_64__)
+		[RUNG_AVX2] = &rung_avx2, [RUNG_AVX512VNNI] = &rung_avx512vnni,
+#endif
+	};
+	struct pool *p = aligned_alloc(64, (sizeof *p + 63) / 64 * 64);
+	if (!p) return NULL;
+	memset(p, 0, sizeof *p);
+	p->rung = rungs[rung];
+	p->threads = calloc(threads, sizeof *p->threads);
+	p->starts = calloc(threads, sizeof *p->starts);
+	p->count = 1;
+	if (!p->threads || !p->starts || !p->rung) {
+		pool_close(p);
+		return NULL;
+	}
+	for (int i = 1; i < threads; i++) {
+		p->starts[i] = (struct start){p, i};
+		if (pthread_create(&p->threads[i], NULL, worker_main, &p->starts[i])) {
+			pool_close(p);
+			return NULL;
+		}
+		p->count = i + 1;
+	}
+	return p;
+}
+
+void pool_close(struct pool *p)
+{
+	p->job = NULL;
+	if (p->count > 1) gate_open(&p->start);
+	for (int i = 1; i < p->count; i++) pthread_join(p->threads[i], NULL);
+	free(p->threads);
+	free(p->starts);
+	free(p);
+}
+
+static void run_ops(struct pool *p, int id)
+{
+	struct cpu_program *prog = p->arg;
+	struct worker w = {id, p->count, prog, prog->scratch + id * prog->scratch_bytes};
+	for (int i = p->first; i < p->last; i++) {
+		const struct cpu_op *op = &prog->ops[i];
+		if (op->barrier) barrier_wait(p);
+		// A cancelled run still meets at the barriers, with nothing between them.
+		if (!cancelled(&w)) p->rung->ops[op->kind](op, &w);
+	}
+}
+
+void cpu_run(struct pool *p, struct cpu_program *prog, int first, int last)
+{
+	for (int i = first; i < last; i++) atomic_store_explicit(&prog->next[i], 0, memory_order_relaxed);
+	p->arg = prog;
+	p->first = first;
+	p->last = last;
+	run_job(p, run_ops);
+}
+
+void cpu_set_cancel(struct cpu_program *prog, int value) { atomic_store(&prog->cancel, value); }
+
+struct measure {
+	const uint8_t *data;
+	size_t bytes;
+	double *ops; // per worker
+};
+
+static void read_share(struct pool *p, int id)
+{
+	struct measure *m = p->arg;
+	size_t n = m->bytes / p->count / 4096 * 4096;
+	m->ops[id] = p->rung->read(m->data + n * id, n);
+}
+
+// cpu_read_gb_s reads data once with all workers.
+double cpu_read_gb_s(struct pool *p, const uint8_t *data, size_t bytes)
+{
+	double *sums = calloc(p->count, sizeof *sums);
+	if (!sums) return 0;
+	struct measure m = {data, bytes, sums};
+	p->arg = &m;
+	int64_t t = now_ns();
+	run_job(p, read_share);
+	t = now_ns() - t;
+	free(sums);
+	return (double)bytes / t;
+}
+
+static void spin_share(struct pool *p, int id)
+{
+	struct measure *m = p->arg;
+	m->ops[id] = p->rung->spin_int8(0.1);
+}
+
+// cpu_tera_ops is the int8 multiply-add peak from registers, two operations each.
+double cpu_tera_ops(struct pool *p)
+{
+	double *ops = calloc(p->count, sizeof *ops), sum = 0;
+	if (!ops) return 0;
+	struct measure m = {NULL, 0, ops};
+	p->arg = &m;
+	int64_t t = now_ns();
+	run_job(p, spin_share);
+	t = now_ns() - t;
+	for (int i = 0; i < p->count; i++) sum += ops[i];
+	free(ops);
+	return sum / t * 1e-3;
+}

@@ -1,0 +1,93 @@
+// Ops that work row by row: a worker takes whole column blocks (row_share), so
+// that several of them in a row need no barrier.
+
+static void op_embed(const struct cpu_op *op, const struct worker *w)
+{
+	int from, to;
+	row_share(w, op_rows(op, w), &from, &to);
+	for (int r = from; r < to; r++)
+		tile_row(&op->w, w->prog->batch.token[r], op->out + (size_t)r * op->width);
+}
+
+// op_norm is RMSNorm (Zhang and Sennrich 2019): x / sqrt(mean(x^2) + eps) * weight.
+static void op_norm(const struct cpu_op *op, const struct worker *w)
+{
+	int from, to, n = op->width, body = n / LANES * LANES;
+	row_share(w, op_rows(op, w), &from, &to);
+	for (int r = from; r < to; r++) {
+		const float *x = op->in + (size_t)r * n;
+		float *y = op->out + (size_t)r * n;
+		vf squares = vf_set1(0);
+		for (int i = 0; i < body; i += LANES) squares = vf_fma(vf_load(x + i), vf_load(x + i), squares);
+		float sum = vf_sum(squares);
+		for (int i = body; i < n; i++) sum += x[i] * x[i];
+		float f = 1 / sqrtf(sum / n + op->eps);
+		for (int i = 0; i < body; i += LANES)
+			vf_store(y + i, vf_mul(vf_mul(vf_load(x + i), vf_set1(f)), vf_load(op->vec + i)));
+		for (int i = body; i < n; i++) y[i] = x[i] * f * op->vec[i];
+	}
+}
+
+// quantise_group makes column c of a group from 32 activations: the largest
+// becomes +-127. A value that is not finite makes the scale, and so all that is
+// computed from it, not finite.
+INLINE void quantise_group(const float *x, struct xgroup *g, int c)
+{
+	vf most = vf_set1(0), zero = vf_set1(0);
+	for (int i = 0; i < GROUP; i += LANES) {
+		vf v = vf_load(x + i);
+		most = vf_max(most, vf_abs(v));
+		zero = vf_add(zero, vf_sub(v, v));
+	}
+	float largest = vf_largest(most), inverse = largest > 0 ? 127 / largest : 0;
+	float poison = vf_sum(zero); // NaN if a value is not finite
+	int8_t *q = g->q[c];
+	for (int i = 0; i < GROUP; i += LANES) vf_to_i8(q + i, vf_mul(vf_load(x + i), vf_set1(inverse)));
+	int low = 0, high = 0;
+	for (int i = 0; i < 16; i++) low += q[i];
+	for (int i = 16; i < 32; i++) high += q[i];
+	g->scale[c] = largest / 127 + poison;
+	g->ssum[c] = g->scale[c] * (low + high);
+	g->nlow[c] = -128 * low;
+	g->nhigh[c] = -128 * high;
+	g->nsum[c] = -128 * (low + high);
+}
+
+static void op_quantise(const struct cpu_op *op, const struct worker *w)
+{
+	int m = op_rows(op, w), groups = op->width / GROUP, from, to, per;
+	column_blocks(m, &per);
+	row_share(w, m, &from, &to);
+	for (int r = from; r < to; r++) {
+		struct xgroup *block = op->xq + (size_t)(r / per) * groups;
+		for (int g = 0; g < groups; g++)
+			quantise_group(op->in + (size_t)r * op->width + g * GROUP, block + g, r % per);
+	}
+}
+
+// op_rope rotates pairs of each head in place (Su et al. 2021).
+static void op_rope(const struct cpu_op *op, const struct worker *w)
+{
+	const struct cpu_batch *b = &w->prog->batch;
+	int from, to, dims = op->rope_dims, stride = op->adjacent ? 2 : 1, apart = op->adjacent ? 1 : dims;
+	row_share(w, op_rows(op, w), &from, &to);
+	for (int r = from; r < to; r++) {
+		const float *cosines = b->cos[op->rope] + (size_t)r * dims, *sines = b->sin[op->rope] + (size_t)r * dims;
+		for (int h = 0; h < op->heads; h++) {
+			float *x = op->out + (size_t)r * op->width + h * op->head_dim;
+			for (int k = 0; k < dims; k++) {
+				float a = x[k * stride], c = x[k * stride + apart];
+				x[k * stride] = a * cosines[k] - c * sines[k];
+				x[k * stride + apart] = c * cosines[k] + a * sines[k];
+			}
+		}
+	}
+}
+
+static void op_select(const struct cpu_op *op, const struct worker *w)
+{
+	int from, to, n = op->width;
+	row_share(w, w->prog->batch.selected, &from, &to);
+	for (int r = from; r < to; r++)
+		memcpy(op->out + (size_t)r * n, op->in + (size_t)w->prog->batch.select[r] * n, n * sizeof(float));
+}

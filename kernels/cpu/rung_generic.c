@@ -1,0 +1,10 @@
+// Plain C: any processor.
+#pragma GCC optimize("O2") // O3 unrolls every lane of every kernel and takes minutes
+#define _POSIX_C_SOURCE 199309L
+#define RUNG_NAME rung_generic
+#include "rung.h"
+
+size_t cpu_scratch_bytes(int rows_max, int group_heads, int head_dim)
+{
+	return scratch_bytes(rows_max, group_heads, head_dim);
+}

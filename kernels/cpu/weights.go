@@ -1,0 +1,159 @@
+package cpu
+
+// #include "cpu.h"
+import "C"
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"tandem/kernels/op"
+)
+
+// weightSet is a program's weights in one block of memory: matrices as tiles,
+// vectors as floats. A tensor used twice (a tied head) is stored once.
+type weightSet struct {
+	memory  unsafe.Pointer
+	bytes   int
+	offset  map[*op.Tensor]int
+	vectors map[*float32]int
+	tensors []*op.Tensor
+	floats  [][]float32
+}
+
+// alignment of a tile and of a vector: a cache line.
+const alignment = 64
+
+// prefetchSlack is what the kernels may prefetch beyond the last tile.
+const prefetchSlack = 4096
+
+func newWeightSet(p *op.Program) (*weightSet, error) {
+	s := &weightSet{offset: map[*op.Tensor]int{}, vectors: map[*float32]int{}}
+	for _, o := range p.Ops {
+		switch o := o.(type) {
+		case *op.Embed:
+			s.addTensor(o.Table)
+		case *op.Norm:
+			s.addVector(o.Weight)
+		case *op.MatMul:
+			s.addTensor(o.Weight)
+			s.addVector(o.Bias)
+		case *op.GatedMatMul:
+			s.addTensor(o.Gate)
+			s.addTensor(o.Up)
+		}
+	}
+	if s.memory = C.cpu_alloc(C.size_t(s.bytes + prefetchSlack)); s.memory == nil {
+		return nil, fmt.Errorf("cpu: %d MB for the weights: %w", s.bytes>>20, op.ErrOutOfMemory)
+	}
+	for _, v := range s.floats {
+		copy(unsafe.Slice((*float32)(unsafe.Add(s.memory, s.vectors[&v[0]])), len(v)), v)
+	}
+	return s, nil
+}
+
+func (s *weightSet) close() {
+	C.cpu_free(s.memory)
+	s.memory = nil
+}
+
+func (s *weightSet) reserve(bytes int) (offset int) {
+	offset = s.bytes
+	s.bytes += (bytes + alignment - 1) / alignment * alignment
+	return offset
+}
+
+func (s *weightSet) addTensor(t *op.Tensor) {
+	if _, ok := s.offset[t]; !ok {
+		s.offset[t] = s.reserve(tileCount(t) * tileStride(t))
+		s.tensors = append(s.tensors, t)
+	}
+}
+
+func (s *weightSet) addVector(v []float32) {
+	if len(v) == 0 {
+		return
+	}
+	if _, ok := s.vectors[&v[0]]; !ok {
+		s.vectors[&v[0]] = s.reserve(4 * len(v))
+		s.floats = append(s.floats, v)
+	}
+}
+
+func tileCount(t *op.Tensor) int  { return (t.Rows + C.TILE_ROWS - 1) / C.TILE_ROWS }
+func tileStride(t *op.Tensor) int { return int(C.tile_bytes(C.int(t.Type), C.int(t.Cols))) }
+
+// tiles describes t to the kernels; its data is filled by pack.
+func (s *weightSet) tiles(t *op.Tensor) C.struct_weight {
+	return C.struct_weight{
+		_type: C.int32_t(t.Type), rows: C.int32_t(t.Rows), cols: C.int32_t(t.Cols),
+		tiles: C.int32_t(tileCount(t)), tile_bytes: C.size_t(tileStride(t)),
+		data: (*C.uint8_t)(unsafe.Add(s.memory, s.offset[t])),
+	}
+}
+
+func (s *weightSet) vector(v []float32) *C.float {
+	return (*C.float)(unsafe.Add(s.memory, s.vectors[&v[0]]))
+}
+
+// packTiles is how many tiles a worker packs at a time: it copies their rows out
+// of the mapped file first, where a file cut short becomes an error, and C never
+// touches the mapping.
+const packTiles = 8
+
+// pack repacks all tensors with the given number of goroutines.
+func (s *weightSet) pack(ctx context.Context, threads int, progress func(float64)) error {
+	type job struct {
+		t    *op.Tensor
+		tile int
+	}
+	jobs := make(chan job)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var done atomic.Int64
+	var workers sync.WaitGroup
+	for range threads {
+		workers.Go(func() {
+			var staging []byte
+			for j := range jobs {
+				var err error
+				if staging, err = s.packRun(j.t, j.tile, staging); err != nil {
+					cancel(err)
+				}
+				done.Add(int64(packTiles * tileStride(j.t)))
+			}
+		})
+	}
+	for _, t := range s.tensors {
+		for tile := 0; tile < tileCount(t) && ctx.Err() == nil; tile += packTiles {
+			jobs <- job{t, tile}
+			if progress != nil && tile%(16*packTiles) == 0 {
+				progress(min(1, float64(done.Load())/float64(s.bytes)))
+			}
+		}
+	}
+	close(jobs)
+	workers.Wait()
+	return context.Cause(ctx)
+}
+
+// packRun packs up to packTiles tiles of t from the given one on.
+func (s *weightSet) packRun(t *op.Tensor, tile int, staging []byte) ([]byte, error) {
+	from := tile * C.TILE_ROWS
+	rows := min(packTiles*C.TILE_ROWS, t.Rows-from)
+	if need := rows * t.RowBytes(); len(staging) < need {
+		staging = make([]byte, need)
+	}
+	if err := t.CopyRows(staging, from, rows); err != nil {
+		return staging, err
+	}
+	to := unsafe.Add(s.memory, s.offset[t]+tile*tileStride(t))
+	for r := 0; r < rows; r += C.TILE_ROWS {
+		C.tile_pack(C.int(t.Type), C.int(t.Cols), C.int(min(C.TILE_ROWS, rows-r)),
+			(*C.uint8_t)(&staging[r*t.RowBytes()]), (*C.uint8_t)(unsafe.Add(to, r/C.TILE_ROWS*tileStride(t))))
+	}
+	return staging, nil
+}

@@ -1,0 +1,150 @@
+package kerneltest
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"tandem/kernels/op"
+)
+
+// blockMatMuls is the length of the chain of matmuls in a block Program: per
+// layer q/k/v, output, gate/up and down, and at the end the head.
+const (
+	blockLayers  = 2
+	blockMatMuls = 4*blockLayers + 1
+)
+
+// testBlock runs a small transformer in every format: within the tolerance of
+// ref, and bit for bit the same however its rows come.
+func testBlock(t *testing.T, open Open) {
+	d, tolerance := openDevice(t, open, 2)
+	for i, format := range op.DTypes {
+		kv := kvFormats[i%len(kvFormats)]
+		t.Run(fmt.Sprintf("%v over %v", format, kv), func(t *testing.T) {
+			opt := defaults
+			opt.KV = kv
+			p := blockProgram(t, newSource(uint64(i)), format)
+			ids := newSource(5).tokens(45, vocab)
+			table := pageTable(0, 2)
+			m := compile(t, d, p, opt)
+			want := m.run(sequence(0, 0, ids), table)
+			compare(t, "logits", want, compileRef(t, p, opt).run(sequence(0, 0, ids), table), vocab, chainTolerance(tolerance, format, kv))
+			equal(t, "again", m.run(sequence(0, 0, ids), table), want)
+			equal(t, "with taps", m.tapped(sequence(0, 0, ids), table)["logits of the batch"], want)
+			checkChunks(t, m, ids, want)
+			checkSomeLogits(t, m, ids, want)
+			checkMates(t, m, ids, want)
+			for _, threads := range []int{1, 3, 5} {
+				other, _ := openDevice(t, open, threads)
+				alone := compile(t, other, p, opt)
+				equal(t, fmt.Sprintf("%d threads", threads), alone.run(sequence(0, 0, ids), table), want)
+				if threads == 3 {
+					checkMates(t, alone, ids, want)
+				}
+			}
+		})
+	}
+}
+
+// chainTolerance is what the logits of a block Program may differ.
+func chainTolerance(tolerance Tolerance, format, kv op.DType) float64 {
+	chain := tolerance.ChainQuant
+	if format.BlockValues() == 1 {
+		chain = tolerance.ChainFloat
+	}
+	attention := map[op.DType]float64{op.F32: tolerance.Attention, op.F16: tolerance.AttentionF16, op.Q8_0: tolerance.AttentionQ8}[kv]
+	return chain*math.Sqrt(blockMatMuls) + attention
+}
+
+// blockProgram is a transformer of two layers, 256 wide so that every format fits.
+func blockProgram(t *testing.T, s source, format op.DType) *op.Program {
+	const width, headDim, qHeads, heads, ffn = 256, 32, 8, 2, 256
+	b := op.NewBuilder(fmt.Sprintf("block %v", format), vocab, 1000)
+	freqs := op.RopeFreqs(headDim, 10000, nil)
+	x := b.Embed(s.weight(format, vocab, width)) // (rows, width)
+	for range blockLayers {
+		n := b.Norm(x, s.normal(width, 1), 1e-6)
+		q := b.MatMul(n, s.weight(format, qHeads*headDim, width), s.normal(qHeads*headDim, 0.3)) // (rows, qHeads * headDim)
+		k := b.MatMul(n, s.weight(format, heads*headDim, width), s.normal(heads*headDim, 0.3))   // (rows, heads * headDim)
+		v := b.MatMul(n, s.weight(format, heads*headDim, width), nil)                            // (rows, heads * headDim)
+		out := b.Attention(b.Rope(q, headDim, freqs, op.NEOX), b.Rope(k, headDim, freqs, op.NEOX), v, headDim)
+		x = b.MatMulAdd(x, out, s.weight(format, width, qHeads*headDim))
+		n = b.Norm(x, s.normal(width, 1), 1e-6)
+		g := b.GatedMatMul(n, s.weight(format, ffn, width), s.weight(format, ffn, width), op.SiLU) // (rows, ffn)
+		x = b.Name(b.MatMulAdd(x, g, s.weight(format, width, ffn)), "x")
+	}
+	x = b.Norm(b.Select(x), s.normal(width, 1), 1e-6)
+	p, err := b.Program(b.MatMul(x, s.weight(format, vocab, width), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// checkChunks feeds ids in chunks of several sizes, on other pages in another order.
+func checkChunks(t *testing.T, m *machine, ids []int32, want []float32) {
+	table := make([]int32, len(ids)/op.PageTokens+1)
+	for i := range table {
+		table[i] = int32(m.exec.Pages().Len() - 1 - 2*i)
+	}
+	for _, chunk := range []int{1, 3, 31, 32, 33} {
+		var got []float32
+		for at := 0; at < len(ids); at += chunk {
+			got = append(got, m.run(sequence(0, int32(at), ids[at:min(at+chunk, len(ids))]), table)...)
+		}
+		equal(t, fmt.Sprintf("chunks of %d", chunk), got, want)
+	}
+}
+
+// checkSomeLogits asks for the logits of every third row, and of none.
+func checkSomeLogits(t *testing.T, m *machine, ids []int32, want []float32) {
+	rows := sequence(0, 0, ids)
+	var wanted []float32
+	for i := range rows {
+		rows[i].Logits = i%3 == 2
+		if rows[i].Logits {
+			wanted = append(wanted, want[i*vocab:(i+1)*vocab]...)
+		}
+	}
+	table := pageTable(7, int32(len(ids)/op.PageTokens+1))
+	equal(t, "logits of every third row", m.run(rows, table), wanted)
+	first := rows[:len(rows)-1]
+	for i := range first {
+		first[i].Logits = false
+	}
+	m.run(first, table)
+	last := len(ids) - 1
+	equal(t, "logits of the last row", m.run(sequence(0, int32(last), ids[last:]), table), want[last*vocab:])
+}
+
+// checkMates feeds ids beside other sequences in batches of random composition.
+func checkMates(t *testing.T, m *machine, ids []int32, want []float32) {
+	s := newSource(77)
+	const mates = 3
+	need := int32(len(ids)/op.PageTokens + 1)
+	tables, fed, all := make([][]int32, mates), make([]int, mates), make([][]int32, mates)
+	for i := range mates {
+		tables[i], all[i] = pageTable(int32(i)*need, need), s.tokens(len(ids), vocab)
+	}
+	all[2] = ids
+	var got []float32
+	for fed[2] < len(ids) {
+		var rows []op.Row
+		from, to := 0, 0 // rows of sequence 2
+		for _, seq := range s.Perm(mates) {
+			n := min(s.IntN(40), len(ids)-fed[seq])
+			if s.IntN(3) == 0 {
+				n = min(n, 1)
+			}
+			if seq == 2 {
+				from, to = len(rows), len(rows)+n
+			}
+			rows = append(rows, sequence(int32(seq), int32(fed[seq]), all[seq][fed[seq]:fed[seq]+n])...)
+			fed[seq] += n
+		}
+		logits := m.run(rows, tables...)
+		got = append(got, logits[from*vocab:to*vocab]...)
+	}
+	equal(t, "with batch mates", got, want)
+}

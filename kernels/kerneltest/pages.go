@@ -1,0 +1,148 @@
+package kerneltest
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"tandem/kernels/op"
+)
+
+// testPages checks the pool of KV pages: sharing, copies, the hand-over form,
+// and what is left in a page that is used again.
+func testPages(t *testing.T, open Open) {
+	d, tolerance := openDevice(t, open, 2)
+	for _, kv := range kvFormats {
+		t.Run(kv.String(), func(t *testing.T) {
+			opt := defaults
+			opt.KV = kv
+			p := blockProgram(t, newSource(21), op.Q8_0)
+			m := compile(t, d, p, opt)
+			ids := newSource(22).tokens(80, vocab)
+			want := m.run(sequence(0, 0, ids), pageTable(0, 3))
+			checkSharing(t, m, ids, want)
+			checkCopyExtent(t, m)
+			checkReuse(t, m, ids, want)
+			checkHandOver(t, m, compile(t, d, p, opt), ids, func(got, want []float32) { equal(t, "after a hand-over", got, want) })
+			handedOver := func(got, want []float32) {
+				compare(t, "after a hand-over between devices", got, want, vocab, chainTolerance(tolerance, op.Q8_0, kv))
+			}
+			checkHandOver(t, m, compileRef(t, p, opt), ids, handedOver)
+			checkHandOver(t, compileRef(t, p, opt), m, ids, handedOver)
+			if kv != op.Q8_0 {
+				checkForm(t, d, opt)
+			}
+		})
+	}
+	t.Run("Q8_0 form", func(t *testing.T) {
+		opt := defaults
+		opt.KV = op.Q8_0
+		checkForm(t, d, opt)
+	})
+}
+
+// checkSharing goes on from whole pages of another sequence, and from a copy of
+// the beginning of its last page.
+func checkSharing(t *testing.T, m *machine, ids []int32, want []float32) {
+	from := 2 * op.PageTokens
+	equal(t, "on shared pages", m.run(sequence(0, int32(from), ids[from:]), []int32{0, 1, 20}), want[from*vocab:])
+	m.exec.Pages().Copy(21, 2, 7)
+	from += 7
+	equal(t, "on a copied page", m.run(sequence(0, int32(from), ids[from:]), []int32{0, 1, 21}), want[from*vocab:])
+}
+
+// checkCopyExtent demands that Copy, Import and Export move the first n positions
+// and leave the others.
+func checkCopyExtent(t *testing.T, m *machine) {
+	pages := m.exec.Pages()
+	export := func(page int32) []byte {
+		b := make([]byte, pages.PageBytes())
+		pages.Export(b, page, op.PageTokens)
+		return b
+	}
+	const n = 5
+	source, before := export(0), export(1)
+	mixed := bytes.Clone(before)
+	mixForm(m.p, pages.Type(), mixed, source, n)
+	pages.Copy(30, 1, op.PageTokens)
+	if !bytes.Equal(export(30), before) {
+		t.Fatal("a whole copy is not the page")
+	}
+	pages.Copy(30, 0, n)
+	if !bytes.Equal(export(30), mixed) {
+		t.Fatal("Copy did not replace exactly the first positions")
+	}
+	pages.Import(31, before, op.PageTokens)
+	pages.Import(31, source, n)
+	if !bytes.Equal(export(31), mixed) {
+		t.Fatal("Import did not replace exactly the first positions")
+	}
+}
+
+// mixForm replaces the first n positions of a page in hand-over form.
+func mixForm(p *op.Program, kv op.DType, dst, src []byte, n int) {
+	at := 0
+	for _, l := range p.KV {
+		position := l.Heads * kv.RowBytes(l.HeadDim)
+		for range 2 { // keys, values
+			copy(dst[at:at+n*position], src[at:])
+			at += op.PageTokens * position
+		}
+	}
+}
+
+// checkReuse computes on pages that hold what is not finite from before.
+func checkReuse(t *testing.T, m *machine, ids []int32, want []float32) {
+	pages := m.exec.Pages()
+	garbage := bytes.Repeat([]byte{0xff}, pages.PageBytes()) // NaN in F32 and F16
+	if pages.Type() == op.Q8_0 {
+		garbage = bytes.Repeat([]byte{0x7c}, pages.PageBytes()) // scales that are NaN
+	}
+	for page := range int32(3) {
+		pages.Import(40+page, garbage, op.PageTokens)
+	}
+	table := pageTable(40, 3)
+	got := m.run(sequence(0, 0, ids[:10]), table)
+	got = append(got, m.run(sequence(0, 10, ids[10:]), table)...)
+	equal(t, "on pages with garbage", got, want)
+}
+
+// checkHandOver computes a beginning on a, hands its pages to b, and goes on there.
+func checkHandOver(t *testing.T, a, b *machine, ids []int32, check func(got, want []float32)) {
+	const from = 75
+	table, other := pageTable(3, 3), []int32{9, 4, 6}
+	want := a.run(sequence(0, 0, ids), table)[from*vocab:]
+	ap, bp := a.exec.Pages(), b.exec.Pages()
+	if ap.PageBytes() != bp.PageBytes() || ap.Type() != bp.Type() {
+		t.Fatalf("pages of %d bytes of %v and of %d bytes of %v", ap.PageBytes(), ap.Type(), bp.PageBytes(), bp.Type())
+	}
+	for i := range table {
+		n := min(op.PageTokens, from-i*op.PageTokens)
+		form, back := make([]byte, ap.PageBytes()), make([]byte, ap.PageBytes())
+		ap.Export(form, table[i], n)
+		bp.Import(other[i], form, n)
+		bp.Export(back, other[i], n)
+		mixForm(a.p, ap.Type(), back, form, 0)
+		if !bytes.Equal(back, form) {
+			t.Fatalf("page %d is not the same after import and export", i)
+		}
+	}
+	check(b.run(sequence(0, from, ids[from:]), other), want)
+}
+
+// checkForm compares the bytes of the hand-over form with ref's, for keys and
+// values that the format holds exactly.
+func checkForm(t *testing.T, d op.Device, opt op.CompileOptions) {
+	shape := attentionShape{qHeads: 4, heads: 2, headDim: 64, positions: op.PageTokens}
+	p := attentionProgram(t, newSource(33), shape, opt.KV, false)
+	rows := sequence(0, 0, newSource(34).tokens(shape.positions, vocab))
+	var forms [2][]byte
+	for i, m := range []*machine{compile(t, d, p, opt), compileRef(t, p, opt)} {
+		m.run(rows, []int32{2})
+		forms[i] = make([]byte, m.exec.Pages().PageBytes())
+		m.exec.Pages().Export(forms[i], 2, op.PageTokens)
+	}
+	if !bytes.Equal(forms[0], forms[1]) {
+		t.Fatal(fmt.Sprintf("hand-over form of %v differs from ref's", opt.KV))
+	}
+}

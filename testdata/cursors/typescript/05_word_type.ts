@@ -1,0 +1,15 @@
+export type Shape =
+  | { kind: "circle"; radius: number }
+  | { kind: "rectangle"; width: number; height: number }
+  | { kind: "square"; side: number };
+
+export function area(shape: Shape): number {
+  switch (shape.kind) {
+    case "circle":
+      return Math.PI * shape.radius ** 2;
+    case "rectangle":
+      return shape.width * sha¦
+    case "square":
+      return shape.side ** 2;
+  }
+}
