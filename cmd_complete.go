@@ -19,7 +19,7 @@ const maxSourceBytes = 64 << 20
 
 type completeCmd struct {
 	Cursor string  `arg:"" placeholder:"FILE:LINE:COL" help:"Where to complete, counted from one, COL in bytes. FILE alone: at the mark <|cursor|> in it."`
-	Layout string  `default:"" enum:"${layouts}" placeholder:"NAME" help:"Layout of the prompt: ${enum}; the model's own if not given."`
+	Layout string  `default:"" enum:"${layouts}," placeholder:"NAME" help:"Layout of the prompt: ${layouts}; the model's own if not given."`
 	Heal   bool    `default:"true" negatable:"" help:"Go on inside the word at the cursor (default)."`
 	Type   *string `placeholder:"TEXT" help:"Type TEXT at the cursor, one character at a time, and complete after each: one JSON object a line."`
 	Show   bool    `help:"Print the file around the cursor with the suggestion dim in it, and what it cost."`

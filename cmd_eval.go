@@ -14,7 +14,7 @@ type evalCmd struct {
 
 type evalFIMCmd struct {
 	File   string `arg:"" placeholder:"FILE.jsonl" help:"Items, gzipped or not: task_id, kind, prefix, suffix, target; or HumanEval infilling's own format."`
-	Layout string `default:"" enum:"${layouts}" placeholder:"NAME" help:"Layout of the prompt: ${enum}; the model's own if not given."`
+	Layout string `default:"" enum:"${layouts}," placeholder:"NAME" help:"Layout of the prompt: ${layouts}; the model's own if not given."`
 	Heal   bool   `default:"true" negatable:"" help:"Go on inside the word at the cursor (default)."`
 	Every  int    `default:"1" placeholder:"K" help:"Take every K-th item only."`
 	Peer   string `placeholder:"URL" help:"Ask a running llama-server in place of the own engine."`

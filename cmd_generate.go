@@ -59,7 +59,9 @@ func (c *generateCmd) Run(a *app) error {
 	if req.MaxTokens == 0 {
 		req.MaxTokens = generateTokens
 	}
-	req.Prompt = []engine.Piece{{Text: c.Prompt}}
+	if req.IDs, err = promptIDs(m.engine.Tokenizer(), c.Prompt, c.Special); err != nil {
+		return err
+	}
 	var writeErr error
 	res, err := m.engine.Generate(a.ctx, req, func(text string) bool {
 		if !a.JSON {

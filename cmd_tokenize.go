@@ -86,6 +86,22 @@ func printIDs(a *app, ids []int32) error {
 	return out.Flush()
 }
 
+// promptIDs are the tokens of a prompt, which begins as the model wants it to.
+// With special the spellings of special tokens become the token.
+func promptIDs(t *tokenizer.Tokenizer, prompt string, special bool) ([]int32, error) {
+	if t == nil {
+		return nil, errors.New("the model's vocabulary is of a kind not known: choose another model or give token ids")
+	}
+	var ids []int32
+	if bos, ok := t.BOS(); ok {
+		ids = append(ids, bos)
+	}
+	if special {
+		return t.EncodeSpecial(ids, prompt), nil
+	}
+	return t.Encode(ids, prompt), nil
+}
+
 // parseIDs reads ids below size.
 func parseIDs(text string, size int) ([]int32, error) {
 	var ids []int32

@@ -28,7 +28,7 @@ const (
 // cli is the command line. Flags of all commands come first; the tag "config"
 // names a flag's key in the settings where it is not the flag's own name.
 type cli struct {
-	flags
+	flags `embed:"" group:"Flags of every command:"`
 
 	Complete completeCmd `cmd:"" help:"Complete a file at a cursor."`
 	Generate generateCmd `cmd:"" help:"Continue a prompt, as it is, and print the text as it comes."`

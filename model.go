@@ -5,14 +5,16 @@ import (
 	"time"
 
 	"tandem/engine"
+	"tandem/kernels/op"
 	"tandem/models"
 )
 
 // loaded is a model that is ready, and the devices it runs on.
 type loaded struct {
-	engine   engine.Engine
-	devices  *devices
-	loadTime time.Duration
+	engine    *engine.Local
+	devices   *devices
+	executors []*engine.Executor
+	loadTime  time.Duration
 }
 
 // openModel loads the model that the flags name. Nothing is downloaded.
@@ -22,19 +24,55 @@ func openModel(a *app) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := openDevices(a.flags)
+	kv, err := kvType(a.KV)
 	if err != nil {
 		return nil, err
 	}
-	_ = path
-	_ = start
-	d.close()
-	return nil, fmt.Errorf("no engine yet")
+	m := &loaded{}
+	if m.devices, err = openDevices(a.flags); err != nil {
+		return nil, err
+	}
+	opt := engine.Options{Path: path, KV: kv, MaxTokens: a.Context}
+	opt.Prefill = m.executor(m.devices.prefill)
+	opt.Decode = opt.Prefill
+	if m.devices.decode != m.devices.prefill {
+		opt.Decode = m.executor(m.devices.decode)
+	}
+	bar := newProgress(a.err, "loading")
+	opt.Progress = func(share float64) { bar.show(share, "") }
+	m.engine, err = engine.Open(a.ctx, opt)
+	bar.done()
+	if err != nil {
+		m.closeDevices()
+		return nil, err
+	}
+	m.loadTime = time.Since(start)
+	info := m.engine.Info()
+	a.log.Info("loaded", "model", info.Model, "path", info.Path, "prefill", info.PrefillDevice, "decode", info.DecodeDevice,
+		"weight_bytes", info.WeightBytes, "cache_bytes", info.CacheBytes, "time", m.loadTime)
+	if a.Context > info.MaxTokens {
+		m.close()
+		return nil, fmt.Errorf("--context %d: %s was made for %d tokens", a.Context, a.Model, info.MaxTokens)
+	}
+	return m, nil
+}
+
+func (m *loaded) executor(d op.Device) *engine.Executor {
+	e := engine.NewExecutor(d)
+	m.executors = append(m.executors, e)
+	return e
 }
 
 // close ends the engine, then the devices.
 func (m *loaded) close() {
 	m.engine.Close()
+	m.closeDevices()
+}
+
+func (m *loaded) closeDevices() {
+	for _, e := range m.executors {
+		e.Close()
+	}
 	m.devices.close()
 }
 

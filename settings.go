@@ -34,9 +34,6 @@ type flags struct {
 	Verbose       bool   `short:"v" help:"Log to standard error as well, everything."`
 }
 
-// layoutNames lists the prompt layouts as kong's enum, "" being the model's own.
-func layoutNames() string { return strings.Join(prompt.Names(), ",") + "," }
-
 // parse reads args over the settings over the defaults.
 func parse(c *cli, args []string) (config.Config, *kong.Context, error) {
 	var settings config.Config
@@ -45,7 +42,7 @@ func parse(c *cli, args []string) (config.Config, *kong.Context, error) {
 		kong.Description("Completes code with models that run on this machine."),
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Vars{"defaultModel": defaultModel, "devices": strings.Join(deviceNames, ","), "layouts": layoutNames(), "shapes": strings.Join(synth.Shapes(), ", ")},
+		kong.Vars{"defaultModel": defaultModel, "devices": strings.Join(deviceNames, ","), "layouts": strings.Join(prompt.Names(), ","), "shapes": strings.Join(synth.Shapes(), ", ")},
 		kong.WithBeforeResolve(func(ctx *kong.Context) error {
 			var err error
 			if settings, err = config.Load(configFlag(ctx)); err == nil {

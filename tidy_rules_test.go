@@ -41,11 +41,11 @@ var layers = []layer{
 	{"kernels/kerneltest", []string{"kernels/..."}, nil},
 	{"kernels/...", []string{"kernels/op"}, []string{"golang.org/x/sys"}},
 	{"config", nil, []string{"github.com/BurntSushi/toml"}},
-	{"models", nil, []string{"golang.org/x/sys"}},
+	{"models", nil, []string{"github.com/schollz/progressbar/v3", "golang.org/x/sys", "golang.org/x/term"}},
 	{"context/...", nil, nil},
 	{"sandbox", nil, nil},
 	{"", []string{"bench/...", "completion/...", "config", "engine/...", "kernels/...", "lsp", "models", "openai", "sandbox"},
-		[]string{"github.com/alecthomas/kong", "golang.org/x/sys"}},
+		[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/sys"}},
 }
 
 func checkImports(files []source, complain func(string, string, ...any)) {

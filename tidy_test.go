@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -109,4 +110,34 @@ func matches(pkg string, patterns []string) bool {
 		}
 	}
 	return false
+}
+
+// TestThirdParty holds THIRD_PARTY.md against the modules in the binary.
+func TestThirdParty(t *testing.T) {
+	out, err := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}}{{end}}{{end}}", ".").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	text, err := os.ReadFile("THIRD_PARTY.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules := strings.Fields(string(out))
+	if missing := unlisted(modules, string(text)); len(missing) > 0 {
+		t.Errorf("THIRD_PARTY.md has no row for %q", missing)
+	}
+	if got := unlisted([]string{"example.org/a", "example.org/ab"}, "| example.org/ab | MIT |"); len(got) != 1 || got[0] != "example.org/a" {
+		t.Errorf("of two modules, one of them listed, %q are missing", got)
+	}
+}
+
+// unlisted are the modules that have no row in text.
+func unlisted(modules []string, text string) []string {
+	var missing []string
+	for _, m := range modules {
+		if !strings.Contains(text, "| "+m+" |") && !slices.Contains(missing, m) {
+			missing = append(missing, m)
+		}
+	}
+	return missing
 }

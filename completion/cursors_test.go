@@ -19,8 +19,8 @@ var (
 )
 
 const (
-	cursorMark    = "¦"
-	parseShareMin = 70 // percent of the completed files that must parse
+	cursorMark    = "<|cursor|>" // as the complete command finds it
+	parseShareMin = 70           // percent of the completed files that must parse
 )
 
 // cursorFile is a file of testdata/cursors.

@@ -9,6 +9,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"tandem/engine/sample"
@@ -47,6 +48,16 @@ const (
 	Completion Priority = iota
 	Chat
 	WarmUp
+)
+
+// Errors of limits; callers compare with errors.Is.
+var (
+	// ErrContextFull: the prompt is longer than the model's context.
+	ErrContextFull = errors.New("the prompt does not fit the context")
+	// ErrQueueFull: too many requests wait for the device.
+	ErrQueueFull = errors.New("too many requests are waiting")
+	// ErrClosed: the engine was closed.
+	ErrClosed = errors.New("the engine is closed")
 )
 
 // Request asks for a continuation.

@@ -91,7 +91,7 @@ func (p *part) restart() error {
 	if err != nil {
 		return fmt.Errorf("models: %w", err)
 	}
-	p.report.set(0)
+	p.report.restart()
 	return nil
 }
 
@@ -152,7 +152,6 @@ func (p *part) commit() error {
 	// What other sources had got so far is of no use now.
 	os.Remove(p.partPath())
 	os.RemoveAll(p.packagesPath())
-	p.report.say("%s is here: %s", p.Name, p.path)
 	return nil
 }
 

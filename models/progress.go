@@ -22,7 +22,9 @@ type reporter struct {
 	terminal bool
 
 	bar          *progressbar.ProgressBar // while one stands there
-	begun, total int64                    // bytes: at the start of this source, of the whole
+	source       string
+	begun, total int64 // bytes: at the start of this source, of the whole
+	at           int64 // bytes as last told
 	start, shown time.Time
 }
 
@@ -60,7 +62,7 @@ func (r *reporter) begin(source string, have, total int64) {
 		return
 	}
 	r.end()
-	r.begun, r.total, r.start = have, total, time.Now()
+	r.source, r.begun, r.at, r.total, r.start = source, have, have, total, time.Now()
 	r.shown = r.start
 	what := fmt.Sprintf("%s: %s from %s", r.label, megabytes(total), source)
 	if have > 0 {
@@ -83,11 +85,20 @@ func (r *reporter) begin(source string, have, total int64) {
 	}
 }
 
-// set tells that n bytes of the whole are here.
+// restart tells that what was here is gone.
+func (r *reporter) restart() {
+	if r != nil && r.at > 0 {
+		r.begin(r.source, 0, r.total)
+	}
+}
+
+// set tells that n bytes of the whole are here. Fewer than before is an estimate
+// that was too good, and waits until it is true.
 func (r *reporter) set(n int64) {
-	if r == nil || r.total == 0 {
+	if r == nil || n <= r.at {
 		return
 	}
+	r.at = n
 	if r.bar != nil {
 		r.bar.Set64(min(max(n-r.begun, 0), r.total-r.begun))
 		return

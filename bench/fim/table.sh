@@ -12,7 +12,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 dir=${1:?usage: bench/fim/table.sh DIR}
 items=testdata/fim/fim_midword.jsonl.gz
-weights=${TANDEM_MODELS:-${XDG_CACHE_HOME:-$HOME/.cache}/tandem/models}
+weights=${XDG_CACHE_HOME:-$HOME/.cache}/tandem/models
 port=18091
 mkdir -p "$dir"
 

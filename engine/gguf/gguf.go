@@ -22,24 +22,28 @@ import (
 // Limits of what is read, far above any known model's file. They keep the work
 // and the memory of opening a hostile file small.
 const (
-	maxHeaderBytes  = 48 << 20 // everything before the tensors' data; Gemma 3n's is 15 MB
-	maxKeys         = 4096     // real files have 20 to 80
-	maxArrayValues  = 1 << 20  // the largest vocabularies have 262,144 tokens
-	maxTensors      = 16384    // DeepSeek V3 has 1,086
-	maxNameBytes    = 255      // of a key or a tensor; ggml stops at 64 for tensors
-	maxAlignment    = 64 << 10
-	maxDims         = 4
-	defaultAlign    = 32
-	minAlign        = 8 // the format asks for a multiple of 8
-	remedyFetch     = "the file is damaged or cut short: fetch it again"
-	remedyConvert   = "convert the model again with a current converter"
-	keyArchitecture = "general.architecture"
-	keyAlignment    = "general.alignment"
+	maxHeaderBytes = 48 << 20 // everything before the tensors' data; Gemma 3n's is 15 MB
+	maxKeys        = 4096     // real files have 20 to 80
+	maxArrayValues = 1 << 20  // the largest vocabularies have 262,144 tokens
+	maxTensors     = 16384    // DeepSeek V3 has 1,086
+	maxNameBytes   = 255      // of a key or a tensor; ggml stops at 64 for tensors
+	maxDims        = 4
+	minAlignment   = 8 // the format asks for a multiple of 8
+	maxAlignment   = 64 << 10
 )
 
-// File is an open GGUF file. Its methods may be called from several goroutines;
-// what they return belongs to the file and must not be modified, and a tensor's
-// Data is valid until Close.
+const (
+	keyArchitecture  = "general.architecture"
+	keyAlignment     = "general.alignment"
+	defaultAlignment = 32
+
+	remedyFetch   = "the file is damaged or cut short: fetch it again"
+	remedyConvert = "convert the model again with a current converter"
+)
+
+// File is an open GGUF file. Its methods may be called from several goroutines,
+// Close after all others; what they return belongs to the file and must not be
+// modified, and a tensor's Data is valid until Close.
 //
 // The file may be cut short by another process at any time. Numbers and names
 // were copied when it was opened; [File.Text] and the array accessors read the

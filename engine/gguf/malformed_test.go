@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
+	"runtime/metrics"
 	"strings"
 	"testing"
 
@@ -76,7 +78,7 @@ var malformed = []struct {
 	{"the format before GGUF", raw("tjgg").u32(3).u64(0).u64(0), "magic"},
 	{"only the magic", raw("GGUF"), "version"},
 	{"cut inside the version", raw("GGUF\x03\x00"), "version"},
-	{"version 0", raw("GGUF").u32(0).u64(0).u64(0), "version"},
+	{"version 0", raw("GGUF").u32(0).u64(0).u64(0), "neither 2 nor 3"},
 	{"version 1", raw("GGUF").u32(1).u64(0).u64(0), "version"},
 	{"version 4", raw("GGUF").u32(4).u64(0).u64(0), "version"},
 	{"version of all ones", raw("GGUF").u32(math.MaxUint32).u64(0).u64(0), "version"},
@@ -262,6 +264,39 @@ func TestHeaderLimit(t *testing.T) {
 	text := bytes.Repeat([]byte{'x'}, maxHeaderBytes)
 	_, err := Parse("long.gguf", append(head(0, 1).key("a", kindString).u64(uint64(len(text))), text...))
 	checkRefused(t, "long.gguf", err, "header is longer")
+}
+
+// The costliest headers that the limits let through stay far below 64 MiB.
+func TestCostliestHeaders(t *testing.T) {
+	name := func(i int) string { return fmt.Sprintf("%0*d", maxNameBytes, i) }
+	most := head(maxTensors, maxKeys)
+	for i := range maxKeys {
+		most = most.key(name(i), kindBool).u8(1)
+	}
+	for i := range maxTensors {
+		most = most.tensor(name(i), op.F32, uint64(32*i), 1, 1, 1, 1)
+	}
+	const arrays = 4
+	texts := head(0, arrays)
+	for i := range arrays {
+		texts = append(texts.array(name(i), kindString, maxArrayValues), make([]byte, 8*maxArrayValues)...)
+	}
+	for what, data := range map[string]raw{"names": most.data(32 * maxTensors), "strings": texts} {
+		before := allocated()
+		if _, err := Parse("most.gguf", data); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+		if n := allocated() - before; n > 32<<20 {
+			t.Errorf("%s: %d bytes were allocated", what, n)
+		}
+	}
+}
+
+// allocated is the bytes this process has ever allocated on the heap.
+func allocated() uint64 {
+	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(s)
+	return s[0].Value.Uint64()
 }
 
 func TestOpenRefusesWhatIsNoFile(t *testing.T) {

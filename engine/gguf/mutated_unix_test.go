@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"os"
 	"path/filepath"
-	"runtime/metrics"
 	"slices"
 	"strconv"
 	"testing"
@@ -133,13 +132,6 @@ func mutations(n uint64, size int) []uint64 {
 	return slices.DeleteFunc(slices.Compact(out), func(x uint64) bool { return x == n })
 }
 
-// allocated is the bytes this process has ever allocated on the heap.
-func allocated() uint64 {
-	s := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
-	metrics.Read(s)
-	return s[0].Value.Uint64()
-}
-
 // fieldsOf lists the fields of f's header.
 func fieldsOf(f *File) []field {
 	fields := []field{{"magic", 0, 4, true}, {"version", 4, 4, true}, {"tensor count", 8, 8, true}, {"key count", 16, 8, true}}
@@ -226,7 +218,7 @@ func sectionBytes(f *File) int64 {
 	if len(f.tensors) == 0 {
 		return 0
 	}
-	return int64(len(f.data)-headerEnd(f)) + defaultAlign
+	return int64(len(f.data)-headerEnd(f)) + defaultAlignment
 }
 
 // shorten is f's header with its arrays cut to n values.

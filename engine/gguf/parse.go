@@ -41,10 +41,9 @@ func (f *File) parse(c *cursor) {
 	if m := c.take("magic", 4); m != nil && string(m) != magic {
 		c.fail("magic", "name a .gguf file", "%q is not %q", m, magic)
 	}
-	switch version := c.u32("version"); {
-	case c.err != nil:
-	case version == 2 || version == 3:
-	case bits.ReverseBytes32(version) <= 3:
+	switch version := c.u32("version"); version {
+	case 2, 3:
+	case bits.ReverseBytes32(2), bits.ReverseBytes32(3):
 		c.fail("version", "convert it to little endian", "the file is big endian")
 	default:
 		c.fail("version", remedyConvert, "%d is neither 2 nor 3", version)
@@ -52,17 +51,10 @@ func (f *File) parse(c *cursor) {
 	tensorCount := c.count("tensor count", maxTensors, tensorBytesMin)
 	keyCount := c.count("key count", maxKeys, keyBytesMin)
 	f.parseKeys(c, keyCount)
+	f.arch = f.architecture(c)
 	align := f.alignment(c)
 	offsets := f.parseTensors(c, tensorCount)
 	f.bindTensors(c, offsets, align)
-	if arch, ok := f.values[keyArchitecture]; ok && c.err == nil {
-		if arch.kind != kindString || arch.n > maxNameBytes {
-			c.at("key", 0, keyArchitecture)
-			c.fail("value", remedyConvert, "not a name")
-			return
-		}
-		f.arch = string(f.data[arch.at:arch.end])
-	}
 }
 
 func (f *File) parseKeys(c *cursor, n int) {
@@ -83,16 +75,30 @@ func (f *File) parseKeys(c *cursor, n int) {
 	c.at("", 0, "")
 }
 
+// architecture copies the model's architecture, "" if absent.
+func (f *File) architecture(c *cursor) string {
+	v, ok := f.values[keyArchitecture]
+	if !ok || c.err != nil {
+		return ""
+	}
+	if v.kind != kindString || v.n > maxNameBytes {
+		c.at("key", 0, keyArchitecture)
+		c.fail("value", remedyConvert, "not a name")
+		return ""
+	}
+	return string(f.data[v.at:v.end])
+}
+
 // alignment is what tensor data is aligned to, in bytes.
 func (f *File) alignment(c *cursor) uint64 {
 	if _, ok := f.values[keyAlignment]; !ok || c.err != nil {
-		return defaultAlign
+		return defaultAlignment
 	}
 	a, ok := f.Int(keyAlignment)
-	if !ok || a < minAlign || a > maxAlignment || a&(a-1) != 0 {
+	if !ok || a < minAlignment || a > maxAlignment || a&(a-1) != 0 {
 		c.at("key", 0, keyAlignment)
-		c.fail("value", remedyConvert, "not a power of two between %d and %d", minAlign, maxAlignment)
-		return defaultAlign
+		c.fail("value", remedyConvert, "not a power of two between %d and %d", minAlignment, maxAlignment)
+		return defaultAlignment
 	}
 	return uint64(a)
 }

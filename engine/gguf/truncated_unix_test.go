@@ -5,8 +5,11 @@ package gguf
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 
 	"tandem/kernels/op"
 )
@@ -63,4 +66,14 @@ func TestFileCutShortWhileOpening(t *testing.T) {
 	if !errors.Is(err, op.ErrFileCutShort) || !strings.HasPrefix(err.Error(), "gguf: "+f.Path()+": header: ") {
 		t.Errorf("%v", err)
 	}
+}
+
+// Opening a pipe must not wait for somebody to write to it.
+func TestOpenRefusesAPipe(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe.gguf")
+	if err := unix.Mkfifo(path, 0o600); err != nil {
+		t.Skipf("no pipes here: %v: run the test on a local disk", err)
+	}
+	_, err := Open(path)
+	checkRefused(t, path, err, "not a regular file")
 }

@@ -76,7 +76,7 @@ func checkMeta(meta []KV) (int64, error) {
 	if len(meta) > maxKeys {
 		return 0, fmt.Errorf("gguf: writing: %d keys are more than the limit of %d", len(meta), maxKeys)
 	}
-	align, seen := int64(defaultAlign), make(map[string]bool)
+	align, seen := int64(defaultAlignment), make(map[string]bool)
 	for _, kv := range meta {
 		if err := checkName(kv.Key, seen); err != nil {
 			return 0, fmt.Errorf("gguf: writing: key %q: %w", kv.Key, err)
@@ -88,8 +88,8 @@ func checkMeta(meta []KV) (int64, error) {
 		}
 		if kv.Key == keyAlignment {
 			a, ok := kv.Value.(uint32)
-			if !ok || a < minAlign || a > maxAlignment || a&(a-1) != 0 {
-				return 0, fmt.Errorf("gguf: writing: key %q: not a uint32 power of two between %d and %d", kv.Key, minAlign, maxAlignment)
+			if !ok || a < minAlignment || a > maxAlignment || a&(a-1) != 0 {
+				return 0, fmt.Errorf("gguf: writing: key %q: not a uint32 power of two between %d and %d", kv.Key, minAlignment, maxAlignment)
 			}
 			align = int64(a)
 		}
@@ -208,7 +208,7 @@ func (w *writer) header(meta []KV, tensors []TensorInfo, align int64) {
 		w.u64(uint64(offset))
 		offset += (t.Bytes() + align - 1) &^ (align - 1)
 	}
-	if len(meta) > 0 && w.written > maxHeaderBytes && w.err == nil {
+	if w.written > maxHeaderBytes && w.err == nil {
 		w.err = fmt.Errorf("the header is longer than %d MiB", maxHeaderBytes>>20)
 	}
 }

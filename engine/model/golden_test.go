@@ -15,46 +15,54 @@ import (
 
 	"tandem/engine/gguf"
 	"tandem/engine/model"
+	"tandem/kernels/kerneltest"
 	"tandem/kernels/op"
-	"tandem/kernels/ref"
 )
 
 const goldens = "../../testdata/goldens"
 
-// tolerance of ref against transformers in float32, whose own sums are the noise.
-const tolerance = 2e-4
+// refTolerance is for ref against transformers in float32, whose own sums are
+// the noise; other devices have their row of kerneltest.Tolerances.
+const refTolerance = 2e-4
 
-// TestGoldens runs the tiny models on ref and compares every activation that
-// transformers recorded, and the greedy continuation.
+// TestGoldens runs the tiny models on every device and compares every activation
+// that transformers recorded, and the greedy continuation.
 func TestGoldens(t *testing.T) {
-	for _, arch := range []string{"qwen2", "llama"} {
+	for _, arch := range model.Architectures {
+		want := readSafetensors(t, filepath.Join(goldens, arch, "golden.safetensors"))
 		for _, chunk := range []int{1000, 7} {
-			t.Run(fmt.Sprintf("%s/chunk=%d", arch, chunk), func(t *testing.T) {
-				p := build(t, filepath.Join(goldens, arch, "model.gguf"))
-				want := readSafetensors(t, filepath.Join(goldens, arch, "golden.safetensors"))
-				m := open(t, p)
-				ids := want["input_ids"].ints
-				for len(ids) > 0 {
-					n := min(chunk, len(ids))
-					m.step(ids[:n])
-					ids = ids[n:]
-				}
-				addDifferences(m.taps, len(p.KV))
-				compared := 0
-				for _, name := range slices.Sorted(maps.Keys(want)) {
-					tensor := want[name]
-					if tensor.floats == nil || name == "rope_inv_freq" {
-						continue
+			for _, d := range devices(t) {
+				t.Run(fmt.Sprintf("%s/%s/chunk=%d", arch, d.Name(), chunk), func(t *testing.T) {
+					p := build(t, filepath.Join(goldens, arch, "model.gguf"))
+					m := open(t, d, p, op.F32)
+					for ids := want["input_ids"].ints; len(ids) > 0; ids = ids[min(chunk, len(ids)):] {
+						m.step(ids[:min(chunk, len(ids))])
 					}
-					compared++
-					compare(t, name, m.taps[name], tensor.floats)
-				}
-				if compared < 13 { // embed, 4 layers, 3 taps in two of them, norm, logits
-					t.Errorf("only %d activations in the golden file", compared)
-				}
-				m.checkGreedy(t, want["greedy"].ints)
-			})
+					addDifferences(m.taps, len(p.KV))
+					compareGolden(t, d, m.taps, want)
+					m.checkGreedy(t, want["greedy"].ints)
+				})
+			}
 		}
+	}
+}
+
+func compareGolden(t *testing.T, d op.Device, taps map[string][]float32, want map[string]goldenTensor) {
+	compared := 0
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		tensor := want[name]
+		if tensor.floats == nil || name == "rope_inv_freq" {
+			continue
+		}
+		compared++
+		allowed := refTolerance
+		if d.Name() != "ref" {
+			allowed = kerneltest.Tolerances[d.Name()].Chain(chainMatMuls, op.F32, op.F32) * rms(tensor.floats)
+		}
+		compare(t, name, taps[name], tensor.floats, allowed)
+	}
+	if compared < 13 { // embed, 4 layers, 3 taps in two of them, norm, logits
+		t.Errorf("only %d activations in the golden file", compared)
 	}
 }
 
@@ -88,12 +96,13 @@ type machine struct {
 	taps  map[string][]float32
 }
 
-func open(t *testing.T, p *op.Program) *machine {
+func open(t *testing.T, d op.Device, p *op.Program, kv op.DType) *machine {
 	const rows, pages = 64, 4
-	exec, err := ref.Open(2).Compile(t.Context(), p, op.CompileOptions{RowsMax: rows, LogitsMax: rows, KV: op.F32, Pages: pages}, nil)
+	exec, err := d.Compile(t.Context(), p, op.CompileOptions{RowsMax: rows, LogitsMax: rows, KV: kv, Pages: pages}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { exec.Close() })
 	return &machine{t: t, p: p, exec: exec, table: []int32{2, 0, 3, 1}, taps: map[string][]float32{}}
 }
 
@@ -156,7 +165,7 @@ func difference(a, b []float32) []float32 {
 	return out
 }
 
-func compare(t *testing.T, name string, got, want []float32) {
+func compare(t *testing.T, name string, got, want []float32, allowed float64) {
 	if len(got) != len(want) {
 		t.Errorf("%s: %d values, want %d", name, len(got), len(want))
 		return
@@ -167,10 +176,19 @@ func compare(t *testing.T, name string, got, want []float32) {
 			worst, at = e, i
 		}
 	}
-	t.Logf("%-20s max difference %.2g", name, worst)
-	if !(worst <= tolerance) {
+	t.Logf("%-20s max difference %.2g of %.2g", name, worst, allowed)
+	if !(worst <= allowed) {
 		t.Errorf("%s: value %d = %v, want %v", name, at, got[at], want[at])
 	}
+}
+
+// rms is the root mean square of x.
+func rms(x []float32) float64 {
+	sum := 0.0
+	for _, v := range x {
+		sum += float64(v) * float64(v)
+	}
+	return math.Sqrt(sum / float64(len(x)))
 }
 
 func build(t *testing.T, path string) *op.Program {

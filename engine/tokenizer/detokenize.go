@@ -73,8 +73,11 @@ type Stream struct {
 func (t *Tokenizer) Stream() *Stream { return &Stream{t: t} }
 
 // Push is the text that is certain once id has come. Control tokens add none.
-func (s *Stream) Push(id int32) string {
-	s.tail = append(s.tail, s.t.Bytes(id)...)
+func (s *Stream) Push(id int32) string { return s.PushBytes(s.t.Bytes(id)) }
+
+// PushBytes is Push for a part of a token's bytes.
+func (s *Stream) PushBytes(b []byte) string {
+	s.tail = append(s.tail, b...)
 	return s.take(false)
 }
 

@@ -33,12 +33,8 @@ func testNotFinite(t *testing.T, open Open) {
 		m, table := compile(t, d, p, defaults), pageTable(0, 1)
 		ids := []int32{10, 0, 11, 1, 12, 13, 2, 14, 15, 16, 17, 18, 19, 20}
 		got, want := m.tapped(sequence(0, 0, ids), table), compileRef(t, p, defaults).tapped(sequence(0, 0, ids), table)
-		gated := tolerance.GatedQuant
-		plain := tolerance.MatMulQuant
-		if format.BlockValues() == 1 {
-			gated, plain = tolerance.GatedFloat, tolerance.MatMulFloat
-		}
-		compare(t, "norm", got["norm"], want["norm"], cols, tolerance.Norm)
+		plain, gated := tolerance.matMul(format)
+		compareValues(t, "norm", got["norm"], want["norm"], cols, tolerance.Norm)
 		compare(t, format.String()+" gated", got["gated"], want["gated"], rows, gated)
 		compare(t, format.String()+" logits", got["logits of the batch"], want["logits of the batch"], vocab, plain)
 		clean := slices.Clone(ids)

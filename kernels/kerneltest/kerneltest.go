@@ -124,16 +124,28 @@ func pageTable(first, n int32) []int32 {
 // short for that to mean much.
 func compare(t *testing.T, what string, got, want []float32, width int, tolerance float64) {
 	t.Helper()
-	if len(got) != len(want) || len(want) == 0 {
-		t.Fatalf("%s: %d values, want %d", what, len(got), len(want))
-	}
 	const fewest = 16 // values that make a mean
 	per := width
 	if width < fewest {
 		per = len(want)
 	}
+	compareScaled(t, what, got, want, width, per, tolerance, rms)
+}
+
+// compareValues is compare in units of the largest value of want's row, for ops
+// that work value by value.
+func compareValues(t *testing.T, what string, got, want []float32, width int, tolerance float64) {
+	t.Helper()
+	compareScaled(t, what, got, want, width, width, tolerance, largest)
+}
+
+func compareScaled(t *testing.T, what string, got, want []float32, width, per int, tolerance float64, size func([]float32) float64) {
+	t.Helper()
+	if len(got) != len(want) || len(want) == 0 {
+		t.Fatalf("%s: %d values, want %d", what, len(got), len(want))
+	}
 	for at := 0; at < len(want); at += per {
-		scale := rms(want[at : at+per])
+		scale := size(want[at : at+per])
 		for i := at; i < at+per; i++ {
 			g, w := float64(got[i]), float64(want[i])
 			if finite(g) != finite(w) {
@@ -141,11 +153,22 @@ func compare(t *testing.T, what string, got, want []float32, width int, toleranc
 			}
 			// The floor is where f32 loses digits.
 			if e := math.Abs(g - w); finite(w) && e > tolerance*scale+1e-36 {
-				t.Fatalf("%s: row %d, value %d is %v, ref has %v: error %.3g of the root mean square, tolerance %.3g",
+				t.Fatalf("%s: row %d, value %d is %v, ref has %v: error %.3g of the row's size, tolerance %.3g",
 					what, i/width, i%width, g, w, e/scale, tolerance)
 			}
 		}
 	}
+}
+
+// largest is the largest magnitude of the finite values.
+func largest(x []float32) float64 {
+	top := 0.0
+	for _, v := range x {
+		if v := math.Abs(float64(v)); finite(v) {
+			top = max(top, v)
+		}
+	}
+	return top
 }
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
@@ -192,11 +215,16 @@ func (s source) normal(n int, deviation float64) []float32 {
 // 1. Even rows are quantised from normal values; odd rows are random bits, so
 // that every bit of the format is met, negative scales included.
 func (s source) weight(format op.DType, rows, cols int) *op.Tensor {
-	t := s.tensor(format, s.normal(rows*cols, 1/math.Sqrt(float64(cols))), cols)
+	t := s.even(format, rows, cols)
 	for r := 1; r < rows; r += 2 {
 		s.scramble(format, t.Row(r), 1/math.Sqrt(float64(cols)))
 	}
 	return t
+}
+
+// even is weight without the random bits: as alike in size as a model's weights.
+func (s source) even(format op.DType, rows, cols int) *op.Tensor {
+	return s.tensor(format, s.normal(rows*cols, 1/math.Sqrt(float64(cols))), cols)
 }
 
 // tensor stores x, (rows, cols).

@@ -16,29 +16,26 @@ func testRowOps(t *testing.T, open Open) {
 		// Two sequences at far positions; no keys are stored, so pages are only counted.
 		rows := append(sequence(0, 0, []int32{0, 1, 2, 3, 4, 5, 6, 7, 8}), sequence(1, 1990, []int32{3, 9, 10, 11, 12, 13, 14})...)
 		tables := [][]int32{pageTable(0, 1), pageTable(1, 63)}
-		wantTaps := want.tapped(rows, tables...)
-		for name, got := range m.tapped(rows, tables...) {
-			allowed := tolerance.Rope
+		got, ref := m.tapped(rows, tables...), want.tapped(rows, tables...)
+		for name := range ref {
+			what := fmt.Sprintf("%s, width %d", name, width)
 			switch name {
-			case "norm":
-				allowed = tolerance.Norm
-			case "selected", "embed":
-				allowed = 0
+			case "embed", "selected":
+				equal(t, what, got[name], ref[name])
 			case "logits of the batch":
-				allowed = tolerance.MatMulFloat
+				compare(t, what, got[name], ref[name], vocab, tolerance.MatMulFloat)
+			case "norm":
+				compareValues(t, what, got[name], ref[name], width, tolerance.Norm)
+			default:
+				compareValues(t, what, got[name], ref[name], width, tolerance.Rope)
 			}
-			w := width
-			if name == "logits of the batch" {
-				w = vocab
-			}
-			compare(t, fmt.Sprintf("%s, width %d", name, width), got, wantTaps[name], w, allowed)
 		}
 	}
 }
 
 func rowOpsProgram(t *testing.T, s source, width int) *op.Program {
 	b := op.NewBuilder(fmt.Sprintf("row ops, width %d", width), vocab, 2048)
-	table := s.tensor(op.F32, s.inputs(width), width)
+	table := s.tensor(op.F32, s.inputs(width, true), width)
 	x := b.Name(b.Embed(table), "embed") // (rows, width)
 	b.Name(b.Norm(x, s.normal(width, 1), 1e-6), "norm")
 	// A rotation works in place, so each kind gets a value of its own.

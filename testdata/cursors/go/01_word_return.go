@@ -19,7 +19,7 @@ func (s *Stack[T]) Push(v T) {
 func (s *Stack[T]) Pop() (T, error) {
 	var zero T
 	if len(s.items) == 0 {
-		return zero, ErrEm¦
+		return zero, ErrEm<|cursor|>
 	}
 	top := s.items[len(s.items)-1]
 	s.items = s.items[:len(s.items)-1]

@@ -10,7 +10,7 @@ import (
 func Count(r io.Reader) (map[string]int, error) {
 	counts := make(map[string]int)
 	words := bufio.NewScanner(r)
-	words.Split(bufio.Scan¦)
+	words.Split(bufio.Scan<|cursor|>)
 	for words.Scan() {
 		counts[strings.ToLower(words.Text())]++
 	}

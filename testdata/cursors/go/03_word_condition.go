@@ -19,7 +19,7 @@ func Load(path string) (*Config, error) {
 		return nil, fmt.Errorf("config: %w", err)
 	}
 	var c Config
-	if err := json.Unm¦
+	if err := json.Unm<|cursor|>
 		return nil, fmt.Errorf("config: %s: %w", path, err)
 	}
 	return &c, nil

@@ -20,5 +20,5 @@ type Rect struct {
 // Contains reports whether p lies in r.
 func (r Rect) Contains(p Point) bool {
 	return p.X >= r.Min.X && p.X < r.Max.X &&
-		p.Y >= r.Mi¦
+		p.Y >= r.Mi<|cursor|>
 }

@@ -9,7 +9,7 @@ func Run[T any](jobs []T, n int, work func(T)) {
 	for range n {
 		wg.Add(1)
 		go func() {
-			def¦
+			def<|cursor|>
 			for job := range queue {
 				work(job)
 			}

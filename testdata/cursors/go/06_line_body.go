@@ -4,7 +4,7 @@ import "strings"
 
 // Reverse returns s with its characters in the opposite order.
 func Reverse(s string) string {
-	¦
+	<|cursor|>
 }
 
 // Title returns s with the first letter of each word in upper case.

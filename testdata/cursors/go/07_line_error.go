@@ -14,7 +14,7 @@ func Copy(dst, src string) (int64, error) {
 	}
 	defer in.Close()
 	out, err := os.Create(dst)
-	¦
+	<|cursor|>
 	n, err := io.Copy(out, in)
 	if closeErr := out.Close(); err == nil {
 		err = closeErr

@@ -12,7 +12,7 @@ func Apply(op string, a, b float64) (float64, error) {
 	case "*":
 		return a * b, nil
 	case "/":
-		¦
+		<|cursor|>
 	}
 	return 0, fmt.Errorf("calc: unknown operation %q", op)
 }

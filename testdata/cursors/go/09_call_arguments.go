@@ -12,7 +12,7 @@ type user struct {
 
 func listUsers(w http.ResponseWriter, r *http.Request) {
 	users := []user{{1, "Ada"}, {2, "Grace"}}
-	w.Header().Set(¦)
+	w.Header().Set(<|cursor|>)
 	if err := json.NewEncoder(w).Encode(users); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 	}

@@ -22,7 +22,7 @@ func (m *Matrix) Transpose() *Matrix {
 	t := New(m.Cols, m.Rows)
 	for i := range m.Rows {
 		for j := range m.Cols {
-			¦
+			<|cursor|>
 		}
 	}
 	return t

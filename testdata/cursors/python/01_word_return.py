@@ -13,7 +13,7 @@ def moving_average(values, width):
             total -= values[i - width]
         if i >= width - 1:
             means.append(total / width)
-    retu¦
+    retu<|cursor|>
 
 
 def largest_step(values):

@@ -11,7 +11,7 @@ class Settings:
 
     def load(self):
         if self.path.exists():
-            self.values = json.lo¦
+            self.values = json.lo<|cursor|>
 
     def save(self):
         self.path.write_text(json.dumps(self.values, indent=2))

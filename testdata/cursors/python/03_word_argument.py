@@ -5,7 +5,7 @@ def parse_arguments():
     parser = argparse.ArgumentParser(description="Count words in files.")
     parser.add_argument("files", nargs="+", help="files to read")
     parser.add_argument("--top", type=int, default=10, help="words to print")
-    parser.add_argument("--ignore-case", act¦)
+    parser.add_argument("--ignore-case", act<|cursor|>)
     return parser.parse_args()
 
 

@@ -18,5 +18,5 @@ class Account:
             raise ValueError("amount must be positive")
         if amount > self.balance:
             raise ValueError("not enough money")
-        self.bal¦
+        self.bal<|cursor|>
         self.history.append(("withdraw", amount))

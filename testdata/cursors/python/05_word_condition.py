@@ -5,7 +5,7 @@ def binary_search(items, wanted):
         middle = (low + high) // 2
         if items[middle] == wanted:
             return middle
-        elif items[mid¦
+        elif items[mid<|cursor|>
             low = middle + 1
         else:
             high = middle - 1

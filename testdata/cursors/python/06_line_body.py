@@ -1,6 +1,6 @@
 def is_palindrome(text):
     """Tell whether text reads the same backwards, ignoring case and spaces."""
-    ¦
+    <|cursor|>
 
 
 def longest_palindrome(words):

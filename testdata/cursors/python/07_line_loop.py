@@ -12,5 +12,5 @@ def total_by(path, key, value):
     """Sum the column value for each distinct entry of the column key."""
     totals = {}
     for row in read_rows(path):
-        ¦
+        <|cursor|>
     return totals

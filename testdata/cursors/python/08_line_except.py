@@ -13,5 +13,5 @@ def fetch(url, tries=3, pause=1.0):
             with urllib.request.urlopen(url, timeout=10) as response:
                 return response.read()
         except urllib.error.URLError as error:
-            ¦
+            <|cursor|>
     raise RuntimeError(f"{url}: gave up after {tries} tries")

@@ -13,7 +13,7 @@ class ClampTest(unittest.TestCase):
         self.assertEqual(clamp(-3, 0, 10), 0)
 
     def test_above(self):
-        self.assertEqual(¦)
+        self.assertEqual(<|cursor|>)
 
 
 if __name__ == "__main__":

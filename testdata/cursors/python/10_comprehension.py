@@ -18,4 +18,4 @@ class Graph:
     def sources(self):
         """Return the nodes that no edge leads to."""
         targets = {b for bs in self.edges.values() for b in bs}
-        return [¦]
+        return [<|cursor|>]

@@ -10,7 +10,7 @@ export function total(items: Item[]): number {
   for (const item of items) {
     sum += item.price * item.quantity;
   }
-  retu¦
+  retu<|cursor|>
 }
 
 /** The most expensive item, if there is any. */

@@ -5,7 +5,7 @@ export class Emitter<T> {
 
   on(listener: Listener<T>): () => void {
     this.listeners.add(listener);
-    return () => this.listeners.del¦
+    return () => this.listeners.del<|cursor|>
   }
 
   emit(event: T): void {

@@ -8,7 +8,7 @@ export async function loadUser(id: number): Promise<User> {
   if (!response.ok) {
     throw new Error(`user ${id}: ${response.status}`);
   }
-  const user = aw¦
+  const user = aw<|cursor|>
   return user as User;
 }
 

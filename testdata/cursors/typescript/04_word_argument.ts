@@ -5,7 +5,7 @@ export function debounce<A extends unknown[]>(
   let timer: ReturnType<typeof setTimeout> | undefined;
   return (...args: A) => {
     if (timer !== undefined) {
-      clearTimeout(tim¦);
+      clearTimeout(tim<|cursor|>);
     }
     timer = setTimeout(() => fn(...args), delay);
   };

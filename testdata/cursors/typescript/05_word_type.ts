@@ -8,7 +8,7 @@ export function area(shape: Shape): number {
     case "circle":
       return Math.PI * shape.radius ** 2;
     case "rectangle":
-      return shape.width * sha¦
+      return shape.width * sha<|cursor|>
     case "square":
       return shape.side ** 2;
   }

@@ -2,7 +2,7 @@
 export function groupBy<T>(values: T[], keyOf: (value: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>();
   for (const value of values) {
-    ¦
+    <|cursor|>
   }
   return groups;
 }

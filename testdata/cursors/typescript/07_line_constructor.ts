@@ -3,7 +3,7 @@ export class LruCache<K, V> {
 
   constructor(private readonly capacity: number) {
     if (capacity <= 0) {
-      ¦
+      <|cursor|>
     }
   }
 

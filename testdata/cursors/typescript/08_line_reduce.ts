@@ -5,7 +5,7 @@ export function mean(values: number[]): number {
 export function median(values: number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = Math.floor(sorted.length / 2);
-  ¦
+  <|cursor|>
 }
 
 export function range(values: number[]): number {

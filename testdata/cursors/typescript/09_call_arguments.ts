@@ -10,7 +10,7 @@ export function readTasks(path: string): Task[] {
 }
 
 export function writeTasks(path: string, tasks: Task[]): void {
-  writeFileSync(¦);
+  writeFileSync(<|cursor|>);
 }
 
 export function finish(tasks: Task[], title: string): Task[] {

@@ -14,6 +14,6 @@ export function withDefaults(options: Partial<Options>): Options {
   return {
     host: options.host ?? defaults.host,
     port: options.port ?? defaults.port,
-    ¦
+    <|cursor|>
   };
 }
