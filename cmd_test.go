@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"encoding/binary"
+	"encoding/json"
 	"io"
 	"math"
 	"os"
@@ -133,7 +134,7 @@ func TestTokenizeRoundTrip(t *testing.T) {
 func TestLogitsRaw(t *testing.T) {
 	h := newHouse(t)
 	raw := filepath.Join(h.dir, "logits.f32")
-	out := h.run("", "logits", "--ids", "5,6,7", "--all", "--top", "1", "--raw", raw, "--model", h.model)
+	out := h.run("", "logits", "--ids", "5,6,7", "--all", "--top", "1", "--json", "--raw", raw, "--model", h.model)
 	data, err := os.ReadFile(raw)
 	if err != nil || len(data)%(3*4) != 0 || len(data) == 0 {
 		t.Fatalf("raw file of %d bytes, %v", len(data), err)
@@ -195,5 +196,12 @@ func TestInterrupt(t *testing.T) {
 	cmd.Wait()
 	if code := cmd.ProcessState.ExitCode(); code != exitInterrupted || err != nil || strings.Contains(string(rest), "tandem:") {
 		t.Errorf("exit code %d, %v, printed %q", code, err, rest)
+	}
+}
+
+func decodeJSON(t *testing.T, text string, v any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), v); err != nil {
+		t.Fatalf("%v in %.200q", err, text)
 	}
 }

@@ -103,10 +103,10 @@ func TestBreaks(t *testing.T) {
 	m, content := fake(size)
 	s := serve(t, func(w http.ResponseWriter, r *http.Request, n int) { broken(w, r, content, 3<<19) })
 	check(t, m, Options{Dir: t.TempDir(), HubURL: s.URL, limits: quick}, content)
-	if n := len(s.requests); n < quick.tries+2 {
+	if n := len(s.all()); n < quick.tries+2 {
 		t.Errorf("%d requests: they do not show that progress starts the count anew", n)
 	}
-	for i, r := range s.requests {
+	for i, r := range s.all() {
 		if i > 0 && r.Header.Get("Range") == "" {
 			t.Errorf("request %d starts anew", i)
 		}
@@ -128,7 +128,7 @@ func TestGivesUp(t *testing.T) {
 	if !errors.Is(err, io.ErrUnexpectedEOF) || !strings.Contains(err.Error(), "2 MB of 4 MB are kept") {
 		t.Errorf("error %v", err)
 	}
-	if n := len(s.requests); n != quick.tries {
+	if n := len(s.all()); n != quick.tries {
 		t.Errorf("%d requests, want %d", n, quick.tries)
 	}
 	got, err := os.ReadFile(partOf(dir, m))
@@ -169,8 +169,8 @@ func TestStatus(t *testing.T) {
 			if err != nil && !strings.Contains(err.Error(), fmt.Sprint(test.status)) {
 				t.Errorf("error %v does not tell the status", err)
 			}
-			if len(s.requests) != test.requests {
-				t.Errorf("%d requests, want %d", len(s.requests), test.requests)
+			if len(s.all()) != test.requests {
+				t.Errorf("%d requests, want %d", len(s.all()), test.requests)
 			}
 			if !test.ok {
 				wantOnly(t, dir)
@@ -196,7 +196,7 @@ func TestStall(t *testing.T) {
 		}
 	})
 	o := Options{Dir: t.TempDir(), HubURL: s.URL, limits: quick}
-	o.limits.stall = 300 * time.Millisecond
+	o.limits.stall = time.Second
 	check(t, m, o, content)
 	if got := s.asked(); got != "GET, GET, GET bytes=524288-" {
 		t.Errorf("requests %q", got)
@@ -226,7 +226,7 @@ func TestConnectLimit(t *testing.T) {
 			var said lockedBuffer
 			// The mirror is asked first; here it cannot be reached and the hub can.
 			o := Options{Dir: t.TempDir(), Mirror: address, HubURL: s.URL, Progress: &said, limits: quick}
-			o.limits.connect = 300 * time.Millisecond
+			o.limits.connect = time.Second
 			check(t, m, o, content)
 			if !strings.Contains(said.String(), "no connection to ") || strings.Contains(said.String(), "trying again") {
 				t.Errorf("said %q", said.String())
@@ -273,12 +273,12 @@ func TestRedirect(t *testing.T) {
 	if got := store.asked(); got != "GET bytes=10-, GET" {
 		t.Errorf("store was asked %q", got)
 	}
-	for _, r := range hub.requests {
+	for _, r := range hub.all() {
 		if r.Header.Get("Authorization") != "Bearer the token" {
 			t.Errorf("hub got %q", r.Header.Get("Authorization"))
 		}
 	}
-	for _, r := range store.requests {
+	for _, r := range store.all() {
 		if len(r.Header["Authorization"]) > 0 || r.Header.Get("Referer") != "" {
 			t.Errorf("store got %v", r.Header)
 		}
@@ -308,7 +308,7 @@ func TestBadRedirect(t *testing.T) {
 			}
 		})
 	}
-	if len(plain.requests) > 0 {
+	if len(plain.all()) > 0 {
 		t.Error("https was left for http")
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -114,12 +115,17 @@ func (s *server) handler(handle func(w http.ResponseWriter, r *http.Request, n i
 	})
 }
 
-// asked is what the requests so far were, as "METHOD RANGE".
-func (s *server) asked() string {
+// all are the requests so far.
+func (s *server) all() []*http.Request {
 	s.requestsMu.Lock()
 	defer s.requestsMu.Unlock()
+	return slices.Clone(s.requests)
+}
+
+// asked is what the requests so far were, as "METHOD RANGE".
+func (s *server) asked() string {
 	var list []string
-	for _, r := range s.requests {
+	for _, r := range s.all() {
 		list = append(list, strings.TrimSpace(r.Method+" "+r.Header.Get("Range")))
 	}
 	return strings.Join(list, ", ")

@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"github.com/dgraph-io/ristretto/v2"
+
+	"tandem/kernels/op"
 )
 
 // Cold is the tier below a pool: whole pages in host memory, bounded in bytes.
@@ -20,17 +22,22 @@ type coldPage struct {
 	data []byte
 }
 
-// coldCounters is how many keys' frequencies are kept: ten times as many as
-// pages of some 100 kB fit 1 GiB.
-const coldCounters = 100_000
+// bytes is what the entry costs.
+func (p *coldPage) bytes() int64 { return int64(len(p.data) + 4*len(p.path)) }
 
-// NewCold makes a tier of at most bytesMax bytes; nil, which is off, for 0.
-func NewCold(bytesMax int64) (*Cold, error) {
-	if bytesMax <= 0 {
+// countersPerPage is ristretto's own advice: keep the frequency of ten times as
+// many keys as fit.
+const countersPerPage = 10
+
+// NewCold makes a tier of at most bytesMax bytes for pages of pageBytes each. It
+// is nil, which is off, if not one page fits.
+func NewCold(bytesMax int64, pageBytes int) (*Cold, error) {
+	if bytesMax < int64(pageBytes) || pageBytes <= 0 {
 		return nil, nil
 	}
 	pages, err := ristretto.NewCache(&ristretto.Config[uint64, *coldPage]{
-		NumCounters: coldCounters, MaxCost: bytesMax,
+		NumCounters: max(bytesMax/int64(pageBytes)*countersPerPage, 1000),
+		MaxCost:     bytesMax,
 		BufferItems: 64, // ristretto's advice
 	})
 	if err != nil {
@@ -46,27 +53,39 @@ func (c *Cold) Close() {
 	}
 }
 
-// set keeps the page at the end of path, data in the hand-over form.
-func (c *Cold) set(path []int32, data []byte) {
-	p := &coldPage{path: path, data: data}
-	c.pages.Set(hashOf(path), p, int64(len(p.data)+4*len(p.path)))
-}
-
-// get is the page at the end of path, nil if it is not there. The hash only
-// leads to it; the tokens decide.
-func (c *Cold) get(path []int32) []byte {
-	p, ok := c.pages.Get(hashOf(path))
-	if !ok || !slices.Equal(p.path, path) {
-		return nil
+// put keeps n's page, which must be full. It reports whether it took it.
+func (c *Cold) put(pool op.Pages, n *node) bool {
+	if c == nil {
+		return false
 	}
-	return p.data
+	if _, ok := c.get(n.hash, n.parent, n.tokens); ok {
+		return false // thawed before, and pages do not change
+	}
+	p := &coldPage{path: n.path(), data: make([]byte, pool.PageBytes())}
+	pool.Export(p.data, n.page, op.PageTokens)
+	return c.pages.Set(n.hash, p, p.bytes())
 }
 
-// hashOf is FNV-1a, a token at a time, with a shift that brings high bits down.
-func hashOf(path []int32) uint64 {
+// get is the page below parent that holds tokens. The hash only leads to it; the
+// tokens decide.
+func (c *Cold) get(hash uint64, parent *node, tokens []int32) ([]byte, bool) {
+	p, ok := c.pages.Get(hash)
+	if !ok {
+		return nil, false
+	}
+	n := len(p.path) - len(tokens)
+	if n < 0 || !slices.Equal(p.path[n:], tokens) || !slices.Equal(p.path[:n], parent.path()) {
+		return nil, false
+	}
+	return p.data, true
+}
+
+// hashOf continues the hash of a path by a page's tokens: FNV-1a, a token at a
+// time, with a shift that brings high bits down.
+func hashOf(hash uint64, tokens []int32) uint64 {
 	const offset, prime = 14695981039346656037, 1099511628211
-	hash := uint64(offset)
-	for _, t := range path {
+	hash ^= offset
+	for _, t := range tokens {
 		hash = (hash ^ uint64(uint32(t))) * prime
 		hash ^= hash >> 29
 	}

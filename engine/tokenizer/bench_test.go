@@ -23,18 +23,18 @@ func BenchmarkEncode(b *testing.B) {
 func BenchmarkEncodeRuns(b *testing.B) {
 	for _, unit := range []string{"a", " ", "\n", "'", "7", "😀", "中", "ab"} {
 		b.Run(fmt.Sprintf("%q", unit), func(b *testing.B) {
-			benchmarkText(b, openVocabulary(b, "qwen2"), strings.Repeat(unit, 1<<20/len(unit)))
+			benchmarkText(b, openVocabulary(b, "qwen2.5-coder-0.5b"), strings.Repeat(unit, 1<<20/len(unit)))
 		})
 	}
 }
 
 // BenchmarkEncodeLine encodes a line, as a keystroke does.
 func BenchmarkEncodeLine(b *testing.B) {
-	benchmarkText(b, openVocabulary(b, "qwen2"), "\tif err := json.Unmarshal(data, &config); err != nil {\n")
+	benchmarkText(b, openVocabulary(b, "qwen2.5-coder-0.5b"), "\tif err := json.Unmarshal(data, &config); err != nil {\n")
 }
 
 func BenchmarkLastPreToken(b *testing.B) {
-	tok := openVocabulary(b, "qwen2")
+	tok := openVocabulary(b, "qwen2.5-coder-0.5b")
 	text := mixedSource(b, 32<<10)
 	b.SetBytes(int64(len(text)))
 	for b.Loop() {
@@ -51,7 +51,7 @@ func benchmarkText(b *testing.B, tok *Tokenizer, text string) {
 }
 
 func BenchmarkNew(b *testing.B) {
-	f, err := gguf.Open(sharedPath(b, "tokenizer-vectors/ggml-vocab-qwen2.gguf"))
+	f, err := gguf.Open(vocabularyPath(b, "qwen2.5-coder-0.5b"))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func BenchmarkNew(b *testing.B) {
 
 // BenchmarkSort is the price of the first WithPrefix.
 func BenchmarkSort(b *testing.B) {
-	tok := openVocabulary(b, "qwen2")
+	tok := openVocabulary(b, "qwen2.5-coder-0.5b")
 	for b.Loop() {
 		tok.sort()
 	}

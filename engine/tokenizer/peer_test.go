@@ -32,17 +32,11 @@ func peerPath(tb testing.TB) string {
 // special tokens.
 func peerIDs(tb testing.TB, peer, vocabulary, text string) []int32 {
 	tb.Helper()
-	model := ""
-	if vocabulary == "smollm2-135m" {
-		model = modelPath(tb, vocabulary)
-	} else {
-		model = sharedPath(tb, "tokenizer-vectors/ggml-vocab-"+vocabulary+".gguf")
-	}
 	file := filepath.Join(tb.TempDir(), "text")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	out, err := exec.Command(peer, "-m", model, "-f", file,
+	out, err := exec.Command(peer, "-m", vocabularyPath(tb, vocabulary), "-f", file,
 		"--ids", "--no-bos", "--no-escape", "--no-parse-special").Output()
 	if err != nil {
 		tb.Fatalf("%s: %v", peer, err)

@@ -40,7 +40,7 @@ func TestWithPrefix(t *testing.T) {
 // TestWithPrefixReal compares the order made from the first eight bytes with
 // looking at every token.
 func TestWithPrefixReal(t *testing.T) {
-	tok := openVocabulary(t, "qwen2")
+	tok := openVocabulary(t, "qwen2.5-coder-0.5b")
 	if n := len(tok.WithPrefix(nil)); n != 151643 {
 		t.Errorf("%d ordinary tokens, want 151643", n)
 	}
