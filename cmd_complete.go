@@ -32,6 +32,12 @@ the longest suggestion in tokens (default 64). Nothing is downloaded: 'tandem pu
 gets a model.`
 }
 
+// typedSuggestion is a line of --type, whose first one has typed nothing yet.
+type typedSuggestion struct {
+	completion.Suggestion
+	Typed string `json:"typed"`
+}
+
 // Run completes.
 func (c *completeCmd) Run(a *app) error {
 	doc, err := readDocument(c.Cursor)
@@ -48,7 +54,7 @@ func (c *completeCmd) Run(a *app) error {
 	opt := completion.Options{Layout: c.Layout, NoHeal: !c.Heal, MaxTokens: a.Tokens}
 	if c.Type != nil {
 		return completer.Type(a.ctx, doc, *c.Type, opt, func(s completion.Suggestion) error {
-			return encodeLine(a.out, s)
+			return encodeLine(a.out, typedSuggestion{s, s.Typed})
 		})
 	}
 	s, err := completer.Complete(a.ctx, doc, opt)

@@ -36,10 +36,10 @@ func TestErrors(t *testing.T) {
 		{1, "b.py", []string{"complete", filepath.Join(h.dir, "b.py") + ":1:1"}},
 		{1, "holds no mark", []string{"complete", source}},
 		{1, "FILE:LINE:COL", []string{"complete", "nowhere"}},
-		{1, "token id \"7000\"", []string{"logits", "--ids", "1,7000", "--model", h.model}},
-		{1, "temperature", []string{"generate", "x", "--temperature", "-1", "--model", h.model}},
+		{1, "7000|1024", []string{"logits", "--ids", "1,7000", "--model", h.model}},
+		{1, "temperature", []string{"generate", "x", "--temperature=-1", "--model", h.model}},
 		{1, "--context|4096", []string{"generate", "x", "--context", "5000", "--model", h.model}},
-		{1, "no shape|tiny-qwen2", []string{"synth", "tiny", filepath.Join(h.dir, "x.gguf")}},
+		{1, "unknown shape|tiny-qwen2", []string{"synth", "tiny", filepath.Join(h.dir, "x.gguf")}},
 		{1, "nope", []string{"pull", "nope"}},
 		{2, "--device|\"cpu\",\"ref\"", []string{"generate", "x", "--device", "gpu"}},
 		{2, "--layout", []string{"complete", source + ":1:1", "--layout", "other"}},
@@ -104,7 +104,7 @@ func TestComplete(t *testing.T) {
 	if got := h.run("", "complete", marked, "--model", h.model, "-n", "4"); got != at {
 		t.Errorf("at the mark %q, at the position %q", got, at)
 	}
-	shown := h.run("", "complete", marked, "--model", h.model, "-n", "4", "--show")
+	shown := h.run("", "complete", marked, "--model", h.model, "-n", "4", "--show", "--layout", "spm-tail")
 	for _, part := range []string{"def f(x):\n    return \x1b[2m", "\x1b[0mx\n\nprint(f(1))\n", "load ", "prefill ", "cached", "decode ", "spm-tail"} {
 		if !strings.Contains(shown, part) {
 			t.Errorf("no %q in\n%s", part, shown)

@@ -65,6 +65,8 @@ func TestRules(t *testing.T) {
 		{"the next line again", "a = 1\n¦\n\nprint(a)\n", "b = 2\nprint(a)\n", "b = 2", "suffix"},
 		{"the next line at once", "\tre¦\n\treturn x\n", "turn x\n", "", "suffix"},
 		{"the next line, unfinished", "¦\nfoo()\n", "foo()\nx", "", "suffix"},
+		{"the body is there", "if x¦\n\tf()\n", ":\n\tg()\n", ":", "line"},
+		{"the body is there, the cursor above it", "if x:\n¦\n\tf()\n", "\tg()\n\th()\n\n", "\tg()\n\th()", "blank"},
 		{"another indentation is another line", "if a {\n\tif b {¦\n}\n", "\n\t\tc()\n\t}\n", "\n\t\tc()\n\t}", "token"},
 		{"too many lines", "x¦\n", strings.Repeat("a\n", 30), strings.Repeat("a\n", 15) + "a", "lines"},
 		{"special token spelled out", "x = ¦\n", "1<|file_sep|>b", "1", "special"},

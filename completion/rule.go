@@ -38,8 +38,8 @@ func (r rule) cut(text string, done bool) (kept, stop string) {
 	if t := prompt.CutSpecial(text); len(t) < len(text) {
 		text, done, stop = t, true, "special"
 	}
-	if r.rest != "" {
-		// Text right of the cursor: what is missing stands on this line.
+	if r.rest != "" || r.bodyBelow() {
+		// What is missing stands on this line.
 		if line, _, more := strings.Cut(text, "\n"); more {
 			return line, "line"
 		}
@@ -49,6 +49,12 @@ func (r rule) cut(text string, done bool) (kept, stop string) {
 		return kept, end
 	}
 	return text, stop
+}
+
+// bodyBelow reports whether the lines below the cursor are the block that its
+// line opens, so that a suggestion must not bring another.
+func (r rule) bodyBelow() bool {
+	return !blank(r.left) && indent(r.next) > indent(r.left)
 }
 
 // block is cut for a cursor at the end of its line: the line's rest and the

@@ -16,26 +16,28 @@ import (
 // token the sampled ones, their text, and the rules that end it. The executor's
 // goroutine calls next; the caller's goroutine reads texts.
 type generation struct {
-	l       *Local
-	req     Request
-	ctx     context.Context
-	cancel  context.CancelCauseFunc
-	begin   time.Time
-	prompt  []int32
-	sampler *sample.Sampler
-	heal    *sample.Prefix
-	ends    []int32 // tokens that end the text
-	stream  *tokenizer.Stream
-	texts   chan string // room for all: the executor never waits for a reader
-	held    string      // text that may be the beginning of a stop text
-	result  Result      // the executor's until texts is closed, but for Text and TTFT
+	l         *Local
+	req       Request
+	ctx       context.Context // ends with the caller's, or when emit says so
+	cancel    context.CancelFunc
+	begin     time.Time
+	prompt    []int32
+	elsewhere int // tokens of the prompt that the prefill device computed
+	sampler   *sample.Sampler
+	heal      *sample.Prefix    // nil without healing
+	ends      []int32           // tokens that end the text
+	stream    *tokenizer.Stream // nil without a tokenizer
+	held      string            // text that may be the beginning of a stop text
+
+	texts chan string // room for all: the executor never waits for a reader
+	// Once texts is closed. Before, result belongs to compute and what that
+	// calls, but for Text, TTFT and Total, which are the caller's.
+	result Result
+	err    error
 }
 
-// errStopped is the cause of a cancel by the caller's emit.
-var errStopped = errors.New("stopped by the caller")
-
 func (l *Local) newGeneration(ctx context.Context, req Request, begin time.Time) (*generation, error) {
-	if err := checkSampling(req); err != nil {
+	if err := req.check(); err != nil {
 		return nil, err
 	}
 	g := &generation{l: l, req: req, begin: begin, sampler: sample.New(req.Sampling, l.masked)}
@@ -51,28 +53,29 @@ func (l *Local) newGeneration(ctx context.Context, req Request, begin time.Time)
 	if l.tokenizer != nil {
 		g.stream = l.tokenizer.Stream()
 	} else if req.MaxTokens > 0 {
-		return nil, fmt.Errorf("%s: its vocabulary is not a byte-level BPE: it can be given ids and asked for logits, not for text", l.info.Path)
+		return nil, fmt.Errorf("no text from %s: %w", l.info.Path, l.noTokenizer)
 	}
 	g.result.PromptTokens = len(g.prompt)
-	g.texts = make(chan string, min(req.MaxTokens, l.info.MaxTokens)+2)
-	g.ctx, g.cancel = context.WithCancelCause(ctx)
+	g.texts = make(chan string, min(req.MaxTokens, l.info.MaxTokens)+1)
+	g.ctx, g.cancel = context.WithCancel(ctx)
 	return g, nil
 }
 
 // encode makes the prompt's tokens and, for healing, takes its last word off.
 func (g *generation) encode() error {
-	if g.req.IDs != nil {
+	t := g.l.tokenizer
+	switch {
+	case g.req.IDs != nil:
 		g.prompt = slices.Clone(g.req.IDs)
 		return nil
+	case t == nil:
+		return fmt.Errorf("a prompt of text for %s: %w: give its ids", g.l.info.Path, g.l.noTokenizer)
 	}
-	t := g.l.tokenizer
-	if t == nil {
-		return fmt.Errorf("%s: its vocabulary is not a byte-level BPE: give the prompt as ids", g.l.info.Path)
-	}
-	if bos, ok := t.BOS(); ok {
+	pieces := joined(g.req.Prompt)
+	if bos, ok := t.BOS(); ok && !(len(pieces) > 0 && pieces[0].Special && pieces[0].Text == t.Piece(bos)) {
 		g.prompt = append(g.prompt, bos)
 	}
-	for i, piece := range g.req.Prompt {
+	for i, piece := range pieces {
 		if piece.Special {
 			id, ok := t.ID(piece.Text)
 			if !ok {
@@ -82,7 +85,8 @@ func (g *generation) encode() error {
 			continue
 		}
 		text := piece.Text
-		if cut := t.LastPreToken(text); g.req.Heal && i == len(g.req.Prompt)-1 && (cut > 0 || len(g.prompt) > 0) {
+		// Something must be left to continue from.
+		if cut := t.LastPreToken(text); g.req.Heal && i == len(pieces)-1 && cut+len(g.prompt) > 0 {
 			g.heal = sample.NewPrefix([]byte(text[cut:]), t)
 			text = text[:cut]
 		}
@@ -91,141 +95,169 @@ func (g *generation) encode() error {
 	return nil
 }
 
-// resolveEnds finds the tokens that end the text. One that looks like a special
-// token but is not in this vocabulary is no mistake: lists of FIM tokens serve
-// several models.
+// joined makes one piece of ordinary ones that follow each other: they are one
+// text, and its tokens do not depend on how it was put together.
+func joined(pieces []Piece) []Piece {
+	var out []Piece
+	for _, p := range pieces {
+		if n := len(out); n > 0 && !p.Special && !out[n-1].Special {
+			out[n-1].Text += p.Text
+		} else {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// resolveEnds finds the tokens that end the text. One in <|...|> that is not in
+// this vocabulary is no mistake: lists of such tokens serve several models.
 func (g *generation) resolveEnds() error {
-	if g.l.tokenizer == nil {
+	t := g.l.tokenizer
+	if t == nil {
 		return nil
 	}
-	g.ends = slices.Clone(g.l.tokenizer.EndTokens())
+	g.ends = slices.Clone(t.EndTokens())
 	for _, text := range g.req.StopTokens {
-		id, ok := g.l.tokenizer.ID(text)
+		id, ok := t.ID(text)
 		switch {
 		case ok:
 			g.ends = append(g.ends, id)
-		case !strings.HasPrefix(text, "<"):
-			return fmt.Errorf("stop token %q is not in the vocabulary of %s: use Stop for texts", text, g.l.info.Model)
+		case !strings.HasPrefix(text, "<|") || !strings.HasSuffix(text, "|>"):
+			return fmt.Errorf("stop token %q is not in the vocabulary of %s: use stop for texts", text, g.l.info.Model)
 		}
 	}
 	return nil
 }
 
-// run computes the request and emits its text.
-func (g *generation) run(emit func(string) bool) error {
-	failed := make(chan error, 1)
+// run computes the request and emits its text. It returns when nothing of the
+// request is left in the executors, even if emit panics.
+func (g *generation) run(ctx context.Context, emit func(string) bool) error {
 	go func() {
-		failed <- g.compute()
-		close(g.texts)
+		defer close(g.texts)
+		g.err = g.compute()
+	}()
+	defer func() {
+		g.cancel()
+		for range g.texts {
+		}
 	}()
 	var text strings.Builder
-	stopped := false
+	var stopped, dropped bool // by emit; text was not emitted
 	for piece := range g.texts {
-		if stopped {
+		if stopped || ctx.Err() != nil {
+			dropped = true
 			continue
 		}
 		if text.Len() == 0 {
 			g.result.TTFT = time.Since(g.begin)
 		}
 		text.WriteString(piece)
-		if !emit(piece) {
+		if emit != nil && !emit(piece) {
 			stopped = true
-			g.cancel(errStopped)
+			g.cancel()
 		}
 	}
-	err := <-failed
 	g.result.Text, g.result.Total = text.String(), time.Since(g.begin)
-	switch {
+	switch err := ctx.Err(); {
 	case stopped:
 		g.result.Stop = StopCaller
 		return nil
-	case err != nil && g.ctx.Err() != nil:
+	case err != nil && (dropped || errors.Is(g.err, err)):
 		g.result.Stop = StopCancelled
+		return err
 	}
-	return err
+	return g.err
 }
 
-// compute runs the jobs of the request; its end closes the stream.
+// compute runs the jobs of the request.
 func (g *generation) compute() error {
 	if g.l.prefill != g.l.decode {
 		if err := g.handOver(); err != nil {
 			return err
 		}
 	}
-	prefilled := g.result.PrefillTokens // by the other device
-	err := g.l.decode.executor.run(&job{
-		ctx: g.ctx, priority: g.req.Priority, on: g.l.decode, tokens: slices.Clone(g.prompt),
-		silent: g.req.MaxTokens == 0,
-		began: func(cached int) {
-			g.result.CachedTokens = cached - min(cached, prefilled)
-			g.result.PrefillTokens = len(g.prompt) - g.result.CachedTokens
-		},
-		logits: func(pos int, logits []float32) (int32, bool) { return g.next(logits) },
-	})
-	if g.req.MaxTokens == 0 && err == nil {
+	j := &job{ctx: g.ctx, priority: g.req.Priority, on: g.l.decode, tokens: slices.Clone(g.prompt), from: len(g.prompt)}
+	if g.req.MaxTokens > 0 {
+		j.from-- // the logits of the prompt's last token are the first to sample from
+	}
+	var failed error
+	j.logits = func(_ int, logits []float32) (next int32, more bool) {
+		next, more, failed = g.next(logits)
+		return next, more
+	}
+	j.began = func(cached int) { g.result.CachedTokens = max(cached-g.elsewhere, 0) }
+	err := g.l.decode.executor.run(j)
+	g.result.PrefillTokens = max(g.result.PrefillTokens, min(j.reached, len(g.prompt))-g.result.CachedTokens)
+	if err == nil {
+		err = failed
+	}
+	if err == nil && g.req.MaxTokens == 0 {
 		g.result.Stop, g.result.Prefill = StopLimit, time.Since(g.begin)
 	}
-	if g.stream != nil && err == nil {
-		g.push(g.stream.Flush())
-		g.flushHeld()
+	if err == nil && g.held != "" {
+		g.texts <- g.held // it was no stop text; half a character at the end is dropped
 	}
 	return err
 }
 
 // next samples a token and says whether to go on. It runs between two steps.
-func (g *generation) next(logits []float32) (id int32, more bool) {
+func (g *generation) next(logits []float32) (id int32, more bool, err error) {
 	if g.result.Prefill == 0 {
 		g.result.Prefill = time.Since(g.begin)
 	}
-	if g.ctx.Err() != nil {
-		return 0, false
+	if g.full() {
+		return 0, false, nil
 	}
 	var allowed []int32
 	if g.heal != nil {
 		allowed = g.heal.Allowed()
 	}
 	id = g.sampler.Sample(logits, allowed)
+	if id < 0 && allowed == nil {
+		return 0, false, fmt.Errorf("no token has a finite logit: %s is damaged; fetch it again", g.l.info.Path)
+	}
 	if id < 0 {
 		g.result.Stop = StopDead
-		return 0, false
+		return 0, false, nil
 	}
 	g.sampler.Accept(id)
 	g.result.DecodedTokens++
-	if g.heal == nil || g.heal.Done() {
-		if slices.Contains(g.ends, id) {
-			g.result.Stop = StopToken
-			return 0, false
-		}
-	}
-	if stop := g.accept(id); stop {
+	switch {
+	case allowed == nil && slices.Contains(g.ends, id):
+		g.result.Stop = StopToken
+	case g.push(g.textOf(id)):
 		g.result.Stop = StopText
-		return 0, false
-	}
-	if g.result.DecodedTokens >= g.req.MaxTokens {
+	case g.result.DecodedTokens >= g.req.MaxTokens:
 		g.result.Stop = StopLimit
-		return 0, false
+	default:
+		return id, !g.full(), nil
 	}
-	if len(g.prompt)+g.result.DecodedTokens >= g.l.info.MaxTokens {
-		g.result.Stop = StopContext
-		return 0, false
-	}
-	return id, true
+	return 0, false, nil
 }
 
-// accept turns a token into text; true if a stop text came.
-func (g *generation) accept(id int32) (stop bool) {
-	if g.heal != nil && !g.heal.Done() {
-		rest, _ := g.heal.Accept(id) // Sample chose among the allowed ones
-		return g.push(g.stream.PushBytes(rest))
+// full reports, and notes, that the context has no room for another token.
+func (g *generation) full() bool {
+	if len(g.prompt)+g.result.DecodedTokens < g.l.info.MaxTokens {
+		return false
 	}
-	return g.push(g.stream.Push(id))
+	g.result.Stop = StopContext
+	return true
+}
+
+// textOf is the text that is certain once id has come: whole characters only.
+func (g *generation) textOf(id int32) string {
+	if g.heal == nil || g.heal.Done() {
+		return g.stream.Push(id)
+	}
+	rest, _ := g.heal.Accept(id) // it was chosen among the allowed ones
+	return g.stream.PushBytes(rest)
 }
 
 // push sends text on, up to a stop text; what may begin one is held back.
 func (g *generation) push(text string) (stop bool) {
 	g.held += text
 	for _, s := range g.req.Stop {
-		if at := strings.Index(g.held, s); at >= 0 && s != "" {
+		if at := strings.Index(g.held, s); at >= 0 {
 			g.held, stop = g.held[:at], true
 		}
 	}
@@ -242,11 +274,4 @@ func (g *generation) push(text string) (stop bool) {
 		g.held = g.held[len(ready):]
 	}
 	return stop
-}
-
-// flushHeld sends what was held back when no more text can come.
-func (g *generation) flushHeld() {
-	if g.held != "" && g.result.Stop != StopText {
-		g.texts <- g.held
-	}
 }

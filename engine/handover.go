@@ -1,48 +1,90 @@
 package engine
 
 import (
+	"errors"
+	"log/slog"
+
 	"tandem/engine/kvcache"
+	"tandem/internal/bug"
 	"tandem/kernels/op"
 )
 
+const (
+	// handOverTokens is the least number of uncached prompt tokens for which
+	// another device prefills: below two pages, moving them is most of the work.
+	handOverTokens = 2 * op.PageTokens
+	// handOverPages move between two steps of each device.
+	handOverPages = 16
+)
+
+// errUnfinished is what a call on an executor leaves behind if it panics.
+var errUnfinished = errors.New("a call on the device's goroutine did not finish")
+
 // handOver lets the prefill device compute the prompt and moves its KV pages to
 // the decode device's cache, which then has only the last token to compute. It
-// does nothing when the decode device knows most of the prompt already.
+// does nothing when the decode device knows most of the prompt already, and
+// leaves the prompt to it when the prefill device fails.
 func (g *generation) handOver() error {
 	from, to := g.l.prefill, g.l.decode
-	var known int
-	err := to.executor.do(func() {
+	known := 0 // tokens of the prompt that the decode device has
+	err := to.executor.do(to, func() {
 		seq := to.cache.Acquire(g.prompt)
 		known = seq.Len()
 		seq.Release()
 	})
-	if err != nil {
+	head := g.prompt[: len(g.prompt)-1 : len(g.prompt)-1]
+	if err != nil || len(head)-known < handOverTokens {
 		return err
 	}
-	rest := len(g.prompt) - 1 - known
-	if rest < handOverTokens {
+	j := &job{ctx: g.ctx, priority: g.req.Priority, on: from, tokens: head, from: len(head)}
+	j.began = func(cached int) { g.result.CachedTokens = max(known, cached) }
+	err = from.executor.run(j)
+	g.elsewhere = max(j.reached, known) - g.result.CachedTokens
+	g.result.PrefillTokens = g.elsewhere
+	if err == nil {
+		err = g.movePages(head, known/op.PageTokens)
+	}
+	if err != nil && g.ctx.Err() == nil && !errors.Is(err, ErrClosed) {
+		slog.Warn("engine: the decode device has to prefill", "instead_of", from.executor.device.Name(), "error", err)
+		g.elsewhere, g.result.CachedTokens, g.result.PrefillTokens = 0, 0, 0
 		return nil
 	}
-	first := known / op.PageTokens // pages before it are there
-	var pages [][]byte
-	err = from.executor.run(&job{
-		ctx: g.ctx, priority: g.req.Priority, on: from, tokens: g.prompt[: len(g.prompt)-1 : len(g.prompt)-1], silent: true,
-		end: func(seq *kvcache.Sequence) { pages = export(from.exec.Pages(), seq, first) },
-	})
-	if err != nil {
-		return err
+	return err
+}
+
+// movePages copies the pages of tokens from page first on, some at a time so
+// that other requests need not wait long. Pages that were evicted meanwhile, or
+// for which there is no room, are computed again by the decode device.
+func (g *generation) movePages(tokens []int32, first int) error {
+	from, to := g.l.prefill, g.l.decode
+	pages := (len(tokens) + op.PageTokens - 1) / op.PageTokens
+	for ; first < pages; first += handOverPages {
+		if err := g.ctx.Err(); err != nil {
+			return err
+		}
+		head := tokens[:min(len(tokens), (first+handOverPages)*op.PageTokens)]
+		var moved [][]byte
+		if err := from.executor.do(from, func() { moved = exportPages(from, head, first) }); err != nil {
+			return err
+		}
+		var err error
+		if e := to.executor.do(to, func() { err = importPages(to, head, first, moved) }); e != nil || err != nil {
+			return errors.Join(e, err)
+		}
 	}
-	var full error
-	err = to.executor.do(func() { full = importPages(to, g.prompt, first, pages) })
-	if err != nil || full != nil {
-		return err // without room, the decode device computes the prompt itself
-	}
-	g.result.PrefillTokens = rest
 	return nil
 }
 
-// export copies a sequence's pages from the given one on.
-func export(pool op.Pages, seq *kvcache.Sequence, first int) [][]byte {
+// acquireAll is a sequence with all cached tokens, the last one too.
+func acquireAll(c *kvcache.Cache, tokens []int32) *kvcache.Sequence {
+	return c.Acquire(append(tokens[:len(tokens):len(tokens)], 0))
+}
+
+// exportPages copies the pages of tokens from the given one on.
+func exportPages(p *placed, tokens []int32, first int) [][]byte {
+	seq := acquireAll(p.cache, tokens)
+	defer seq.Release()
+	pool := p.exec.Pages()
 	var pages [][]byte
 	for i := first; i*op.PageTokens < seq.Len(); i++ {
 		bytes := make([]byte, pool.PageBytes())
@@ -52,23 +94,31 @@ func export(pool op.Pages, seq *kvcache.Sequence, first int) [][]byte {
 	return pages
 }
 
-// importPages makes the prompt, but for its last token, known to p's cache:
-// pages hold its tokens from page `first` on.
-func importPages(p *placed, prompt []int32, first int, pages [][]byte) error {
-	seq := p.cache.Acquire(prompt)
+// errMoved says that the pages before those that arrive are gone.
+var errMoved = errors.New("the beginning was evicted during a hand-over")
+
+// importPages makes tokens known to p's cache: pages hold them from page first on.
+func importPages(p *placed, tokens []int32, first int, pages [][]byte) error {
+	seq := acquireAll(p.cache, tokens)
 	defer seq.Release()
-	seq.Truncate(first * op.PageTokens)
-	if seq.Len() < first*op.PageTokens {
-		return kvcache.ErrFull // evicted since
+	if len(pages) < pagesOf(len(tokens))-first || seq.Len() < first*op.PageTokens {
+		return errMoved
 	}
-	n := len(prompt) - 1
-	if err := seq.Reserve(n - seq.Len()); err != nil {
+	if len(pages) > 0 && len(pages[0]) != p.exec.Pages().PageBytes() {
+		return bug.Errorf("hand-over: pages of %d bytes for a pool of %d", len(pages[0]), p.exec.Pages().PageBytes())
+	}
+	seq.Truncate(first * op.PageTokens)
+	if err := seq.Reserve(len(tokens) - seq.Len()); err != nil {
 		return err
 	}
 	for i, bytes := range pages {
 		at := (first + i) * op.PageTokens
-		p.exec.Pages().Import(seq.Table()[first+i], bytes, min(op.PageTokens, n-at))
+		p.exec.Pages().Import(seq.Table()[first+i], bytes, min(op.PageTokens, len(tokens)-at))
 	}
-	seq.Commit(prompt[seq.Len():n])
+	seq.Commit(tokens[seq.Len():])
+	p.publish()
 	return nil
 }
+
+// pagesOf is the number of pages that n tokens take.
+func pagesOf(n int) int { return (n + op.PageTokens - 1) / op.PageTokens }

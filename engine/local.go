@@ -2,8 +2,11 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,29 +24,26 @@ type Options struct {
 	// Prefill and Decode drive the devices; they may be the same. Their owner
 	// closes them after the engine.
 	Prefill, Decode *Executor
-	KV              op.DType // storage of keys and values: F16 (the zero value means it too), Q8_0 or F32
-	MaxTokens       int      // context; 0: the model's own, at most 8,192
-	PoolTokens      int      // positions in the KV pool; 0: twice MaxTokens
-	ColdBytes       int64    // host memory for evicted pages; 0: none
+	KV              op.DType // storage of keys and values: F16, Q8_0 or F32 (which is the zero value)
+	MaxTokens       int      // context; 0: 8,192; never more than the model's own
+	PoolTokens      int      // positions in each KV pool, at least MaxTokens; 0: twice MaxTokens
+	ColdBytes       int64    // host memory for evicted pages of each pool; 0: none
 	// Progress, if set, is told the share of the weights that is loaded.
 	Progress func(share float64)
 }
 
 const maxTokensDefault = 8192
 
-// handOverTokens is the least number of uncached prompt tokens for which
-// another device prefills. Real devices' cost models will decide it.
-const handOverTokens = 64
-
 // Local is the engine inside this process.
 type Local struct {
-	file      *gguf.File
-	tokenizer *tokenizer.Tokenizer
-	program   *op.Program
-	masked    []int32 // ids that are never sampled: padding
-	prefill   *placed // == decode unless they are different devices
-	decode    *placed
-	info      Info
+	file        *gguf.File
+	tokenizer   *tokenizer.Tokenizer // nil if noTokenizer says why
+	noTokenizer error
+	program     *op.Program
+	masked      []int32 // ids that are never sampled: padding
+	prefill     *placed // == decode unless they are different devices
+	decode      *placed
+	info        Info
 
 	closeMu  sync.Mutex
 	closed   bool
@@ -53,7 +53,10 @@ type Local struct {
 	stats   Stats
 }
 
-var _ Engine = (*Local)(nil)
+var (
+	_ Engine            = (*Local)(nil)
+	_ sample.Vocabulary = (*tokenizer.Tokenizer)(nil)
+)
 
 // Open loads a model. A cancelled ctx ends the loading.
 func Open(ctx context.Context, opt Options) (*Local, error) {
@@ -71,15 +74,10 @@ func Open(ctx context.Context, opt Options) (*Local, error) {
 
 func (l *Local) load(ctx context.Context, opt Options) (err error) {
 	if l.program, err = model.Build(l.file); err != nil {
-		return fmt.Errorf("%s: %w", opt.Path, err)
+		return err
 	}
-	if l.tokenizer, err = openTokenizer(l.file); err != nil {
-		return fmt.Errorf("%s: %w", opt.Path, err)
-	}
-	for id := range int32(l.program.Vocab) {
-		if l.tokenizer != nil && (int(id) >= l.tokenizer.Size() || l.tokenizer.Padding(id)) {
-			l.masked = append(l.masked, id)
-		}
+	if err := l.openTokenizer(); err != nil {
+		return err
 	}
 	if opt.MaxTokens <= 0 {
 		opt.MaxTokens = maxTokensDefault
@@ -88,44 +86,70 @@ func (l *Local) load(ctx context.Context, opt Options) (err error) {
 	if opt.PoolTokens <= 0 {
 		opt.PoolTokens = 2 * opt.MaxTokens
 	}
-	if opt.KV == 0 {
-		opt.KV = op.F16
+	if opt.PoolTokens < opt.MaxTokens {
+		return fmt.Errorf("%s: a KV pool of %d tokens for a context of %d: make the pool larger or the context smaller",
+			opt.Path, opt.PoolTokens, opt.MaxTokens)
 	}
-	if l.decode, err = l.place(ctx, opt.Decode, opt); err != nil {
-		return err
+	devices := []*Executor{opt.Decode, opt.Prefill}
+	if opt.Prefill == opt.Decode {
+		devices = devices[:1]
 	}
-	l.prefill = l.decode
-	if opt.Prefill != opt.Decode {
-		if l.prefill, err = l.place(ctx, opt.Prefill, opt); err != nil {
+	l.info = Info{
+		Model: l.name(), Path: opt.Path, MaxTokens: opt.MaxTokens,
+		PrefillDevice: opt.Prefill.device.Name(), DecodeDevice: opt.Decode.device.Name(),
+	}
+	for _, t := range l.file.Tensors() {
+		l.info.WeightBytes += int64(len(t.Data))
+	}
+	for i, executor := range devices {
+		p, err := l.place(ctx, executor, opt, func(share float64) {
+			if opt.Progress != nil {
+				opt.Progress((float64(i) + share) / float64(len(devices)))
+			}
+		})
+		if err != nil {
 			return err
 		}
-	}
-	name, _ := l.file.Text("general.name")
-	l.info = Info{
-		Model: name, Path: opt.Path, MaxTokens: opt.MaxTokens,
-		PrefillDevice: opt.Prefill.device.Name(), DecodeDevice: opt.Decode.device.Name(),
-		WeightBytes: l.decode.exec.Bytes(),
-		CacheBytes:  int64(l.decode.exec.Pages().Len()) * int64(l.decode.exec.Pages().PageBytes()),
+		if i == 0 {
+			l.decode = p
+		}
+		l.prefill = p
+		l.info.CacheBytes += int64(p.exec.Pages().Len()) * int64(p.exec.Pages().PageBytes())
 	}
 	return nil
 }
 
-// openTokenizer gives nil for a file whose vocabulary is of another kind: such
-// a model takes ids only.
-func openTokenizer(f *gguf.File) (*tokenizer.Tokenizer, error) {
-	if kind, _ := f.Text("tokenizer.ggml.model"); kind != "gpt2" {
-		return nil, nil
+// name is what the file calls its model, or else the file's own name.
+func (l *Local) name() string {
+	if name, ok := l.file.Text("general.name"); ok && name != "" {
+		return name
 	}
-	return tokenizer.New(f)
+	return strings.TrimSuffix(filepath.Base(l.file.Path()), ".gguf")
+}
+
+// openTokenizer leaves none for a file whose vocabulary is of another kind than
+// byte-level BPE: such a model takes ids and gives logits.
+func (l *Local) openTokenizer() (err error) {
+	if kind, _ := l.file.Text("tokenizer.ggml.model"); kind != "gpt2" {
+		l.noTokenizer = fmt.Errorf("its vocabulary is of the kind %.40q, not the byte-level BPE \"gpt2\"", kind)
+		return nil
+	}
+	if l.tokenizer, err = tokenizer.New(l.file); err != nil {
+		return err
+	}
+	for id := range int32(l.program.Vocab) {
+		if l.tokenizer.Padding(id) {
+			l.masked = append(l.masked, id)
+		}
+	}
+	return nil
 }
 
 // place compiles the program for a device.
-func (l *Local) place(ctx context.Context, on *Executor, opt Options) (*placed, error) {
-	compile := op.CompileOptions{
-		RowsMax: rowsMax, LogitsMax: logitsMax, KV: opt.KV,
-		Pages: (opt.PoolTokens + op.PageTokens - 1) / op.PageTokens,
-	}
-	exec, err := on.device.Compile(ctx, l.program, compile, opt.Progress)
+func (l *Local) place(ctx context.Context, on *Executor, opt Options, progress func(float64)) (*placed, error) {
+	exec, err := on.device.Compile(ctx, l.program, op.CompileOptions{
+		RowsMax: rowsMax, LogitsMax: logitsMax, KV: opt.KV, Pages: pagesOf(opt.PoolTokens),
+	}, progress)
 	if err != nil {
 		return nil, fmt.Errorf("%s: load on %s: %w", opt.Path, on.device.Name(), err)
 	}
@@ -134,7 +158,12 @@ func (l *Local) place(ctx context.Context, on *Executor, opt Options) (*placed, 
 		exec.Close()
 		return nil, err
 	}
-	return &placed{executor: on, exec: exec, program: l.program, cache: kvcache.New(exec.Pages(), cold), cold: cold}, nil
+	p := &placed{
+		executor: on, exec: exec, program: l.program, cache: kvcache.New(exec.Pages(), cold), cold: cold,
+		logits: make([]float32, logitsMax*l.program.Vocab), stats: DeviceStats{Device: on.device.Name()},
+	}
+	p.publish()
+	return p, nil
 }
 
 // Info describes the model and where it runs.
@@ -166,16 +195,17 @@ func (l *Local) Close() error {
 
 func (l *Local) free() error {
 	placements := []*placed{l.decode, l.prefill}
+	var errs []error
 	for _, p := range slices.Compact(placements) {
 		if p != nil {
-			p.exec.Close()
+			errs = append(errs, p.exec.Close())
 			p.cold.Close()
 		}
 	}
-	return l.file.Close()
+	return errors.Join(append(errs, l.file.Close())...)
 }
 
-// enter counts a running request; leave must follow.
+// enter counts a running request; requests.Done must follow.
 func (l *Local) enter() error {
 	l.closeMu.Lock()
 	defer l.closeMu.Unlock()
@@ -186,46 +216,57 @@ func (l *Local) enter() error {
 	return nil
 }
 
-func (l *Local) leave() { l.requests.Done() }
-
-// Generate continues req's prompt; see Engine.
+// Generate continues req's prompt; see [Engine]. Errors that a caller can tell
+// apart are ErrContextFull, ErrQueueFull, ErrClosed, ctx's own and the device's.
+// A stop token that the vocabulary lacks is an error, unless it is spelled
+// <|...|>: lists of those serve several models.
 func (l *Local) Generate(ctx context.Context, req Request, emit func(text string) bool) (Result, error) {
 	begin := time.Now()
 	if err := l.enter(); err != nil {
 		return Result{}, err
 	}
-	defer l.leave()
+	defer l.requests.Done()
 	g, err := l.newGeneration(ctx, req, begin)
 	if err != nil {
 		return Result{}, err
 	}
-	defer g.cancel(nil)
-	err = g.run(emit)
+	err = g.run(ctx, emit)
 	l.count(g.result)
 	return g.result, err
 }
 
-// Logits computes the logits after every token of ids, in order of position.
-// emit gets a slice that is valid during the call only; its error ends the work.
+// Logits computes the logits after every token of ids, in order of position, on
+// the decode device. emit gets a slice, (vocab), that is valid during the call
+// only; its error ends the work and is returned.
 func (l *Local) Logits(ctx context.Context, ids []int32, emit func(pos int, logits []float32) error) error {
 	if err := l.enter(); err != nil {
 		return err
 	}
-	defer l.leave()
+	defer l.requests.Done()
 	if err := l.checkIDs(ids); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	return l.decode.executor.run(&job{
-		ctx: ctx, on: l.decode, tokens: slices.Clone(ids), every: true,
-		logits: func(pos int, logits []float32) (int32, bool) {
-			if err := emit(pos, logits); err != nil {
-				cancel(err)
+	vocab := l.program.Vocab
+	rows := make([]float32, min(logitsMax, len(ids))*vocab)
+	for from := 0; from < len(ids); from += logitsMax {
+		to := min(from+logitsMax, len(ids))
+		err := l.decode.executor.run(&job{
+			ctx: ctx, priority: Chat, on: l.decode, tokens: slices.Clone(ids[:to]), from: from,
+			logits: func(pos int, logits []float32) (int32, bool) {
+				copy(rows[(pos-from)*vocab:], logits)
+				return 0, false
+			},
+		})
+		if err != nil {
+			return err
+		}
+		for pos := from; pos < to; pos++ {
+			if err := emit(pos, rows[(pos-from)*vocab:(pos-from+1)*vocab]); err != nil {
+				return err
 			}
-			return 0, false
-		},
-	})
+		}
+	}
+	return nil
 }
 
 // checkIDs checks a prompt's tokens.
@@ -251,13 +292,20 @@ type Stats struct {
 	CachedTokens  int64 `json:"cached_tokens"`
 	PrefillTokens int64 `json:"prefill_tokens"`
 	DecodedTokens int64 `json:"decoded_tokens"`
+	// Devices has one entry, or two: prefill, then decode.
+	Devices []DeviceStats `json:"devices"`
 }
 
 // Stats gives the sums so far.
 func (l *Local) Stats() Stats {
 	l.statsMu.Lock()
-	defer l.statsMu.Unlock()
-	return l.stats
+	s := l.stats
+	l.statsMu.Unlock()
+	s.Devices = []DeviceStats{l.prefill.deviceStats()}
+	if l.decode != l.prefill {
+		s.Devices = append(s.Devices, l.decode.deviceStats())
+	}
+	return s
 }
 
 func (l *Local) count(r Result) {
@@ -270,12 +318,21 @@ func (l *Local) count(r Result) {
 	l.stats.DecodedTokens += int64(r.DecodedTokens)
 }
 
-// checkSampling names what is wrong with a request's numbers.
-func checkSampling(req Request) error {
-	if req.MaxTokens < 0 {
-		return fmt.Errorf("max_tokens is %d: use 0 or more", req.MaxTokens)
-	}
-	return req.Sampling.Check()
-}
+const stopsMax = 64 // texts, and as many tokens
 
-var _ sample.Vocabulary = (*tokenizer.Tokenizer)(nil)
+// check names what is wrong with a request, whatever the model.
+func (r Request) check() error {
+	switch {
+	case r.MaxTokens < 0:
+		return fmt.Errorf("max_tokens is %d: use 0 or more", r.MaxTokens)
+	case r.Priority < Completion || r.Priority > WarmUp:
+		return fmt.Errorf("priority is %d: use %d (completion), %d (chat) or %d (warm-up)", r.Priority, Completion, Chat, WarmUp)
+	case len(r.Stop) > stopsMax || len(r.StopTokens) > stopsMax:
+		return fmt.Errorf("%d stop texts and %d stop tokens: use at most %d of each", len(r.Stop), len(r.StopTokens), stopsMax)
+	case slices.Contains(r.Stop, ""):
+		return fmt.Errorf("a stop text is empty: leave it out")
+	case r.Heal && r.IDs != nil:
+		return fmt.Errorf("heal needs the prompt as text: give no ids")
+	}
+	return r.Sampling.Check()
+}

@@ -102,7 +102,10 @@ func Pull(ctx context.Context, m Model, o Options) (string, error) {
 	if t.isThere() {
 		return t.path, nil
 	}
-	return t.path, t.fetch(ctx, sources)
+	if err := t.fetch(ctx, sources); err != nil {
+		return "", err
+	}
+	return t.path, nil
 }
 
 func (o Options) dir() (string, error) {

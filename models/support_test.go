@@ -218,4 +218,3 @@ func (b *lockedBuffer) String() string {
 	defer b.textMu.Unlock()
 	return b.text.String()
 }
-

@@ -126,6 +126,23 @@ func TestPercentile(t *testing.T) {
 	}
 }
 
+func TestEveryKeepsProgramsTogether(t *testing.T) {
+	items := []Item{
+		{TaskID: "a1", Prefix: "a", Target: "bc"}, {TaskID: "a2", Prefix: "ab", Target: "c"},
+		{TaskID: "b", Prefix: "b", Target: "c"},
+		{TaskID: "c1", Prefix: "c", Target: "cc"}, {TaskID: "c2", Prefix: "cc", Suffix: "c"},
+	}
+	for k, want := range map[int]string{0: "a1 a2 b c1 c2", 1: "a1 a2 b c1 c2", 2: "a1 a2 c1 c2", 3: "a1 a2"} {
+		var names []string
+		for _, item := range Every(items, k) {
+			names = append(names, item.TaskID)
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("every %d: %s, want %s", k, got, want)
+		}
+	}
+}
+
 // server is a llama-server that answers every completion with the same pieces.
 func server(t *testing.T, prompts *[]string, pieces ...string) string {
 	mux := http.NewServeMux()

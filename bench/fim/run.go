@@ -54,14 +54,19 @@ type TTFT struct {
 // three times the tokens of the longest target's lines, seldom reached.
 const DefaultMaxTokens = 96
 
-// Every returns every k-th of items, for a quick look; all of them for k < 2.
+// Every returns the items of every k-th program, for a quicker look; all of them
+// for k < 2. Items of one program stay together, for they share cached tokens.
 func Every(items []Item, k int) []Item {
-	if k < 2 {
-		return items
-	}
 	var some []Item
-	for i := 0; i < len(items); i += k {
-		some = append(some, items[i])
+	program, n := "", -1
+	for _, item := range items {
+		if p := item.Prefix + item.Target + item.Suffix; n < 0 || p != program {
+			program = p
+			n++
+		}
+		if k < 2 || n%k == 0 {
+			some = append(some, item)
+		}
 	}
 	return some
 }

@@ -6,8 +6,10 @@
 #
 #   PEER     llama-server's path; without it the peer's rows are left out
 #   MODELS   names, default "qwen2.5-coder-0.5b qwen2.5-coder-1.5b"
-#   LAYOUTS  default "psm psm-line spm-tail"
-#   EVERY    name=K ...: a model's cells take every K-th item only
+#   LAYOUTS  default "psm spm-tail"; psm-line is worth a look, too
+#   EVERY    name=K ...: a model's cells take the items of every K-th program,
+#            default "qwen2.5-coder-0.5b=2 qwen2.5-coder-1.5b=4": two cores need
+#            half an hour and 45 minutes for that
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 dir=${1:?usage: bench/fim/table.sh DIR}
@@ -15,6 +17,7 @@ items=testdata/fim/fim_midword.jsonl.gz
 weights=${XDG_CACHE_HOME:-$HOME/.cache}/tandem/models
 port=18091
 mkdir -p "$dir"
+[ -x bin/tandem ] || make build
 
 # measure CELL ARGUMENTS...: one report, under its name only when it is whole.
 measure() {
@@ -42,11 +45,11 @@ peer() { # peer MODEL EVERY
 
 for model in ${MODELS:-qwen2.5-coder-0.5b qwen2.5-coder-1.5b}; do
 	every=1
-	for pair in ${EVERY:-}; do
+	for pair in ${EVERY-qwen2.5-coder-0.5b=2 qwen2.5-coder-1.5b=4}; do
 		[ "${pair%=*}" = "$model" ] && every=${pair#*=}
 	done
 	[ -n "${PEER:-}" ] && peer "$model" "$every"
-	for layout in ${LAYOUTS:-psm psm-line spm-tail}; do
+	for layout in ${LAYOUTS:-psm spm-tail}; do
 		for heal in true false; do
 			name=$([ $heal = true ] && echo heal || echo plain)
 			measure "$model.$layout.$name" --model "$model" --layout "$layout" --heal="$heal" --every "$every"

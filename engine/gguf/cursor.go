@@ -130,7 +130,7 @@ func (c *cursor) name() string {
 // printable holds for text that can stand in a message and a log line.
 func printable(s string) bool {
 	for _, r := range s {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
+		if (r < ' ' || r > '~') && (r == utf8.RuneError || !unicode.IsPrint(r)) {
 			return false
 		}
 	}

@@ -1,8 +1,6 @@
 package kvcache
 
 import (
-	"slices"
-
 	"tandem/internal/bug"
 	"tandem/kernels/op"
 )
@@ -149,6 +147,9 @@ func (c *Cache) mustTakePage() int32 {
 // Commit tells that the keys and values of tokens, the next ones, were computed
 // to the reserved room. Pages that they fill are shared from now on.
 func (s *Sequence) Commit(tokens []int32) {
+	if len(tokens) == 0 {
+		return
+	}
 	if len(s.tokens)+len(tokens) > len(s.table)*op.PageTokens || s.borrowed() != nil {
 		panic(bug.Errorf("kvcache: commit of %d tokens after %d without room", len(tokens), len(s.tokens)))
 	}
@@ -212,5 +213,5 @@ func (s *Sequence) Release() {
 	for i := len(s.path) - 1; i >= 0; i-- {
 		s.c.unref(s.path[i])
 	}
-	*s = Sequence{c: s.c, tokens: slices.Clip(s.tokens[:0])}
+	*s = Sequence{c: s.c}
 }

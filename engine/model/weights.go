@@ -54,7 +54,7 @@ func (w *weights) vector(n int, name string, args ...any) []float32 {
 	}
 	x, err := t.Floats()
 	if err != nil {
-		w.fail("%w", err)
+		w.err = fmt.Errorf("model: %w", err)
 		return nil
 	}
 	return x
@@ -174,8 +174,8 @@ func (w *weights) int(key string, limit int64) int {
 	key = w.arch + "." + key
 	values, ok := w.f.Ints(key)
 	if !ok || len(values) == 0 {
-		if err := w.f.Err(); err != nil {
-			w.fail("%w", err)
+		if err := w.f.Err(); err != nil && w.err == nil {
+			w.err = fmt.Errorf("model: %w", err)
 		}
 		w.fail("%s is missing or no integer: the file does not look like a %s model; fetch it again", key, w.arch)
 		return 1

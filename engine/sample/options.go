@@ -62,5 +62,3 @@ func (o Options) Check() error {
 	}
 	return nil
 }
-
-func (o Options) penalizes() bool { return o.RepeatPenalty != 0 && o.RepeatPenalty != 1 }

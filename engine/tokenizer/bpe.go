@@ -58,7 +58,7 @@ func (m *mergeTable) rank(left, right int32) uint32 { return m.slot(left, right)
 // The cache keeps the tokens of short words: most of a source text is the same
 // few thousand of them.
 const (
-	cacheBits     = 13 // 8,192 entries of 40 bytes
+	cacheBits     = 13 // 8,192 entries of 32 bytes
 	cacheWordMax  = 16 // bytes
 	cacheTokenMax = 4
 	// keptSymbols bounds the scratch space that outlives a call.

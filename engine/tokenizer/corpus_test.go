@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -71,22 +70,26 @@ func strangeText(seed uint64, n int) string {
 // library, C headers, and strange text.
 func mixedSource(tb testing.TB, n int) string {
 	tb.Helper()
-	goRoot := filepath.Join(runtime.GOROOT(), "src")
-	python := ""
-	if out, err := exec.Command("python3", "-c", "import sysconfig; print(sysconfig.get_path('stdlib'))").Output(); err == nil {
-		python = strings.TrimSpace(string(out))
+	output := func(name string, args ...string) string {
+		out, err := exec.Command(name, args...).Output()
+		if err != nil {
+			return ""
+		}
+		return strings.TrimSpace(string(out))
 	}
+	goRoot := output("go", "env", "GOROOT")
+	python := output("python3", "-c", "import sysconfig; print(sysconfig.get_path('stdlib'))")
 	var out strings.Builder
 	for _, part := range []struct {
 		dir, ext string
 		share    int // of 16
 	}{
-		{filepath.Join(goRoot, "net"), ".go", 3},
-		{filepath.Join(goRoot, "go"), ".go", 2},
+		{filepath.Join(goRoot, "src/net"), ".go", 3},
+		{filepath.Join(goRoot, "src/go"), ".go", 2},
 		{python, ".py", 4},
 		{"/usr/include", ".h", 2},
-		{filepath.Dir(goRoot), ".js", 1},
-		{filepath.Join(goRoot, "runtime"), ".s", 1},
+		{goRoot, ".js", 1},
+		{filepath.Join(goRoot, "src/runtime"), ".s", 1},
 	} {
 		end := out.Len() + n*part.share/16
 		if part.dir == "" {

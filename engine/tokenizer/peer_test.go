@@ -6,6 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"hash/fnv"
+	"maps"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,16 +30,18 @@ func peerPath(tb testing.TB) string {
 	return path
 }
 
-// peerIDs asks the peer for the tokens of text, without BOS and without
-// special tokens.
-func peerIDs(tb testing.TB, peer, vocabulary, text string) []int32 {
+// peerIDs asks the peer for the tokens of text, without BOS.
+func peerIDs(tb testing.TB, peer, vocabulary, text string, special bool) []int32 {
 	tb.Helper()
 	file := filepath.Join(tb.TempDir(), "text")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	out, err := exec.Command(peer, "-m", vocabularyPath(tb, vocabulary), "-f", file,
-		"--ids", "--no-bos", "--no-escape", "--no-parse-special").Output()
+	args := []string{"-m", vocabularyPath(tb, vocabulary), "-f", file, "--ids", "--no-bos", "--no-escape"}
+	if !special {
+		args = append(args, "--no-parse-special")
+	}
+	out, err := exec.Command(peer, args...).Output()
 	if err != nil {
 		tb.Fatalf("%s: %v", peer, err)
 	}
@@ -65,7 +69,7 @@ func TestPeer(t *testing.T) {
 			for what, text := range map[string]string{
 				"source": mixedSource(t, 1<<20), "strange": strangeText(3, 1<<20), "corpus": corpus,
 			} {
-				want := peerIDs(t, peer, name, text)
+				want := peerIDs(t, peer, name, text, false)
 				got := tok.Encode(nil, text)
 				compareIDs(t, tok, what, text, got, want)
 				t.Logf("%s: %d bytes, %d tokens", what, len(text), len(want))
@@ -73,8 +77,25 @@ func TestPeer(t *testing.T) {
 					writeFile(t, "corpus."+name+".sums", sums(want))
 				}
 			}
+			text := withSpecials(tok, strangeText(6, 1<<16))
+			compareIDs(t, tok, "special", text, tok.EncodeSpecial(nil, text), peerIDs(t, peer, name, text, true))
 		})
 	}
+}
+
+// withSpecials puts the spellings of special tokens into a text, some of them
+// broken off.
+func withSpecials(tok *Tokenizer, text string) string {
+	spellings := slices.Sorted(maps.Keys(tok.special))
+	random := rand.New(rand.NewPCG(8, 9))
+	var out strings.Builder
+	for word := range strings.FieldsSeq(text) {
+		out.WriteString(word)
+		s := spellings[random.IntN(len(spellings))]
+		out.WriteString(s[:max(len(s)-random.IntN(3), 0)])
+		out.WriteString([]string{"", " ", "\n"}[random.IntN(3)])
+	}
+	return out.String()
 }
 
 // compareIDs reports the first difference and the text around it.
@@ -85,7 +106,7 @@ func compareIDs(t *testing.T, tok *Tokenizer, what, text string, got, want []int
 			continue
 		}
 		from := max(0, i-5)
-		at := len(tok.Detokenize(got[:min(i, len(got))], false))
+		at := len(tok.Detokenize(got[:min(i, len(got))], true))
 		t.Errorf("%s: token %d, at byte %d %q:\n got %v\nwant %v", what, i, at, text[max(0, at-20):min(len(text), at+40)],
 			got[from:min(len(got), i+10)], want[from:min(len(want), i+10)])
 		return

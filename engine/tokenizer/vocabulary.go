@@ -80,10 +80,12 @@ func (t *Tokenizer) readRules(f *gguf.File) error {
 	if model, _ := f.Text(keyModel); model != "gpt2" {
 		return bad(keyModel, "%.40q is not the byte-level BPE \"gpt2\", the only kind supported", model)
 	}
-	pre, ok := f.Text(keyPre)
-	if t.rules, ok = rulesOf(pre); !ok {
+	pre, _ := f.Text(keyPre)
+	rules, ok := rulesOf(pre)
+	if !ok {
 		return bad(keyPre, "%.40q is not supported; qwen2, llama-bpe and smollm are", pre)
 	}
+	t.rules = rules
 	return nil
 }
 

@@ -14,11 +14,11 @@ const (
 	blockMatMuls = 4*blockLayers + 1
 )
 
-// testBlock runs a small transformer in every format: within the tolerance of
+// testBlock runs a small transformer in each format: within the tolerance of
 // ref, and bit for bit the same however its rows come.
-func testBlock(t *testing.T, open Open) {
+func testBlock(t *testing.T, open Open, formats []op.DType) {
 	d, tolerance := openDevice(t, open, 2)
-	for i, format := range op.DTypes {
+	for i, format := range formats {
 		kv := kvFormats[i%len(kvFormats)]
 		t.Run(fmt.Sprintf("%v over %v", format, kv), func(t *testing.T) {
 			opt := defaults

@@ -20,13 +20,17 @@ import (
 // Open opens the device under test with that many threads. It may skip the test.
 type Open func(t testing.TB, threads int) op.Device
 
-// Run tests the device that open opens.
-func Run(t *testing.T, open Open) {
+// Run tests the device that open opens with weights of formats, or of all
+// formats if none are given.
+func Run(t *testing.T, open Open, formats ...op.DType) {
+	if len(formats) == 0 {
+		formats = op.DTypes
+	}
 	t.Run("RowOps", func(t *testing.T) { testRowOps(t, open) })
-	t.Run("MatMul", func(t *testing.T) { testMatMul(t, open) })
+	t.Run("MatMul", func(t *testing.T) { testMatMul(t, open, formats) })
 	t.Run("Attention", func(t *testing.T) { testAttention(t, open) })
-	t.Run("NotFinite", func(t *testing.T) { testNotFinite(t, open) })
-	t.Run("Block", func(t *testing.T) { testBlock(t, open) })
+	t.Run("NotFinite", func(t *testing.T) { testNotFinite(t, open, formats) })
+	t.Run("Block", func(t *testing.T) { testBlock(t, open, formats) })
 	t.Run("Pages", func(t *testing.T) { testPages(t, open) })
 	t.Run("Refusals", func(t *testing.T) { testRefusals(t, open) })
 	t.Run("Cancel", func(t *testing.T) { testCancel(t, open) })

@@ -2,7 +2,6 @@ package kerneltest
 
 import (
 	"bytes"
-	"fmt"
 	"testing"
 
 	"tandem/kernels/op"
@@ -138,6 +137,6 @@ func checkForm(t *testing.T, d op.Device, opt op.CompileOptions) {
 		m.exec.Pages().Export(forms[i], 2, op.PageTokens)
 	}
 	if !bytes.Equal(forms[0], forms[1]) {
-		t.Fatal(fmt.Sprintf("hand-over form of %v differs from ref's", opt.KV))
+		t.Fatalf("hand-over form of %v differs from ref's", opt.KV)
 	}
 }

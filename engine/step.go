@@ -1,0 +1,219 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"tandem/kernels/op"
+)
+
+const (
+	rowsMax   = 512 // rows of a step
+	logitsMax = 32  // rows of a step that want logits
+	// background is how long a step may take that a more urgent request could
+	// have to wait for.
+	background = 100 * time.Millisecond
+)
+
+// step is one call of a device: rows of several jobs of one model. Prefill and
+// decode are the same, with more rows or with one.
+type step struct {
+	on      *placed
+	jobs    []*job // each with its rows, in the batch's order
+	best    Priority
+	prefill int // rows that may still be given to jobs with more than one
+	cancel  context.CancelFunc
+}
+
+// yieldsTo reports whether s should make way for j at once. What a warm-up has
+// computed in earlier steps stays cached.
+func (s *step) yieldsTo(j *job) bool { return s.best == WarmUp && j.priority < WarmUp }
+
+// pointless reports whether nobody is left who needs s: all its jobs are
+// cancelled, or all those with more than one row, for one row is soon repeated.
+func (s *step) pointless() bool {
+	many, ones := 0, 0 // jobs that still want their rows
+	prefills := false
+	for _, j := range s.jobs {
+		prefills = prefills || j.rows > 1
+		switch {
+		case j.ctx.Err() != nil:
+		case j.rows > 1:
+			many++
+		default:
+			ones++
+		}
+	}
+	return many == 0 && (prefills || ones == 0)
+}
+
+// step forms a batch, runs it, and hands the results out. It reports whether
+// there was anything that could run.
+func (e *Executor) step() bool {
+	s := e.form()
+	if len(s.jobs) == 0 {
+		return false
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	s.cancel = cancel
+	e.queueMu.Lock()
+	e.running = s
+	if s.pointless() || slices.ContainsFunc(e.queue, s.yieldsTo) {
+		cancel()
+	}
+	e.queueMu.Unlock()
+
+	begin := time.Now()
+	err := s.on.exec.Run(ctx, &s.on.batch)
+	took := time.Since(begin)
+
+	e.setRunning(nil)
+	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return true // what was computed is not committed; whoever is still wanted tries again
+	}
+	if err != nil {
+		for _, j := range s.jobs {
+			e.finish(j, fmt.Errorf("%s: %w", e.device.Name(), err))
+		}
+		return true
+	}
+	s.on.cost.add(len(s.on.batch.Rows), took)
+	s.on.stats.Steps++
+	s.on.stats.Rows += int64(len(s.on.batch.Rows))
+	s.on.stats.Busy += took
+	e.deliver(s)
+	s.on.publish()
+	return true
+}
+
+// form chooses the jobs of the next step and writes their rows. The most urgent
+// job decides the model. The rest of a prompt is computed in chunks, and only
+// beside rows of the same urgency: it would hold up more urgent ones. A job
+// that decodes joins in any case, for one row more costs little.
+func (e *Executor) form() *step {
+	slices.SortStableFunc(e.active, func(a, b *job) int { return int(a.priority - b.priority) })
+	on := e.nextModel()
+	s := &step{on: on, best: e.active[0].priority}
+	on.batch = op.Batch{Rows: on.batch.Rows[:0], Tables: on.batch.Tables[:0]}
+	s.prefill = rowsMax
+	if s.best != Completion {
+		s.prefill = on.cost.rowsIn(background)
+	}
+	for _, j := range e.active {
+		if j.on == on && j.decodes() {
+			s.prefill = min(s.prefill, rowsMax-len(e.active)) // leaves them room
+		}
+	}
+	wanted := 0 // rows with logits
+	for _, j := range slices.Clone(e.active) {
+		if j.on != on || j.priority != s.best && !j.decodes() {
+			continue
+		}
+		n, logits := e.rowsOf(j, s, logitsMax-wanted)
+		if n > 0 && e.reserve(j, n) {
+			s.add(j, n)
+			wanted += logits
+		}
+	}
+	on.batch.Logits = on.logits[:wanted*on.program.Vocab]
+	return s
+}
+
+// nextModel is the one of the most urgent jobs' models that has waited longest.
+func (e *Executor) nextModel() *placed {
+	on := e.active[0].on
+	for _, j := range e.active {
+		if j.priority == e.active[0].priority && j.on.turn < on.turn {
+			on = j.on
+		}
+	}
+	e.turn++
+	on.turn, e.current = e.turn, on
+	return on
+}
+
+// decodes reports whether j has a single token left to compute.
+func (j *job) decodes() bool { return j.seq != nil && len(j.tokens)-j.seq.Len() == 1 }
+
+// rowsOf is how many rows of j fit into s and how many of them want logits, of
+// which there may be logitsLeft more. It looks the job's tokens up in the cache
+// if that is still to be done.
+func (e *Executor) rowsOf(j *job, s *step, logitsLeft int) (rows, logits int) {
+	if j.seq == nil {
+		// The logits of cached tokens are gone: those that are wanted must be
+		// computed, and at least one token.
+		j.seq = j.on.cache.Acquire(j.tokens[:min(j.from+1, len(j.tokens))])
+		j.reached = max(j.reached, j.seq.Len())
+		if !j.hasBegun && j.began != nil {
+			j.began(j.seq.Len())
+		}
+		j.hasBegun = true
+	}
+	at := j.seq.Len()
+	rows = min(len(j.tokens)-at, rowsMax-len(s.on.batch.Rows))
+	if !j.decodes() {
+		rows = min(rows, s.prefill)
+	}
+	rows = min(rows, max(j.from-at, 0)+logitsLeft)
+	return rows, max(at+rows-max(j.from, at), 0)
+}
+
+// reserve finds pages for n more tokens of j. Where all are in use, less urgent
+// and later jobs lose theirs, and start over where the cache still has their
+// beginning; if there are none, j waits for the others to end.
+func (e *Executor) reserve(j *job, n int) bool {
+	for j.seq.Reserve(n) != nil {
+		i := len(e.active) - 1
+		for e.active[i] != j && (e.active[i].on != j.on || e.active[i].seq == nil) {
+			i--
+		}
+		e.active[i].suspend()
+		if e.active[i] == j {
+			return false
+		}
+	}
+	return true
+}
+
+// add appends the next n tokens of j to the batch.
+func (s *step) add(j *job, n int) {
+	b := &s.on.batch
+	at := j.seq.Len()
+	for i := at; i < at+n; i++ {
+		b.Rows = append(b.Rows, op.Row{Token: j.tokens[i], Pos: int32(i), Seq: int32(len(b.Tables)), Logits: i >= j.from})
+	}
+	b.Tables = append(b.Tables, j.seq.Table())
+	s.jobs = append(s.jobs, j)
+	if j.rows = n; n > 1 {
+		s.prefill -= n
+	}
+}
+
+// deliver commits what was computed and lets each job go on or end.
+func (e *Executor) deliver(s *step) {
+	vocab := s.on.program.Vocab
+	logits := s.on.batch.Logits // (rows that want them, vocab)
+	for _, j := range s.jobs {
+		at := j.seq.Len()
+		j.seq.Commit(j.tokens[at : at+j.rows])
+		j.reached = max(j.reached, j.seq.Len())
+		more := j.seq.Len() < len(j.tokens)
+		for pos := max(at, j.from); pos < at+j.rows; pos++ {
+			next, goOn := j.logits(pos, logits[:vocab])
+			logits = logits[vocab:]
+			j.from = pos + 1
+			if pos == len(j.tokens)-1 && goOn {
+				j.tokens = append(j.tokens, next)
+				more = true
+				break
+			}
+		}
+		if !more {
+			e.finish(j, nil)
+		}
+	}
+}
