@@ -12,6 +12,7 @@ import (
 	"tandem/config"
 	"tandem/engine/gguf"
 	"tandem/internal/machine"
+	kernels "tandem/kernels/cpu"
 	"tandem/kernels/op"
 	"tandem/models"
 )
@@ -138,12 +139,15 @@ func (d *diagnosis) plan(f flags) {
 			d.Use.ISA, d.Use.Threads = found.ISA, found.Threads
 		}
 	}
+	isa := fmt.Sprintf("%s is the best set of kernels that this processor runs", d.Use.ISA)
+	if forced := os.Getenv(kernels.ISAEnv); forced != "" {
+		isa = fmt.Sprintf("$%s asks for %s", kernels.ISAEnv, forced)
+	}
 	switch {
 	case d.Use.Prefill != d.Use.Decode:
 		d.Use.Why = "asked for by --prefill-device and --decode-device; keys and values are handed over"
 	case d.Use.Prefill == "cpu":
-		d.Use.Why = fmt.Sprintf("the only fast device there is yet; %s is the best set of kernels that this processor runs, on %d of %d cores",
-			d.Use.ISA, d.Use.Threads, d.CPU.Cores)
+		d.Use.Why = fmt.Sprintf("the only fast device there is yet; %s, on %d of %d cores", isa, d.Use.Threads, d.CPU.Cores)
 	default:
 		d.Use.Why = "asked for; it is the slow reference that others are compared with"
 	}

@@ -8,8 +8,11 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	"tandem/models"
 )
 
 // Commands are tried through the binary, on a model of random weights: what it
@@ -203,5 +206,52 @@ func decodeJSON(t *testing.T, text string, v any) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(text), v); err != nil {
 		t.Fatalf("%v in %.200q", err, text)
+	}
+}
+
+// TestPullOffline: a file that is here is right, and nobody is asked.
+func TestPullOffline(t *testing.T) {
+	h := newHouse(t)
+	m, err := models.Find("smollm2-135m")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := h.write(filepath.Join("tandem", "models", m.File), "")
+	if err := os.Truncate(path, m.Bytes); err != nil { // a file of nothing takes no room
+		t.Fatal(err)
+	}
+	nowhere := "http://127.0.0.1:1"
+	if got := h.run("", "pull", m.Name, "--hub", nowhere, "--proxy", nowhere); got != path+"\n" {
+		t.Errorf("pull printed %q", got)
+	}
+	if list := h.run("", "models"); !regexp.MustCompile(`smollm2-135m +98 MB +yes`).MatchString(list) {
+		t.Errorf("models printed\n%s", list)
+	}
+	if line, code := h.fail("generate", "x", "--model", m.Name); code != 1 || !strings.Contains(line, path) {
+		t.Errorf("a file of zeros: code %d, %q", code, line)
+	}
+}
+
+// TestBenchSynthetic: random weights are measured and leave nothing behind.
+func TestBenchSynthetic(t *testing.T) {
+	h := newHouse(t)
+	out := h.run("", "bench", "--synthetic", "tiny-llama", "-p", "8,16", "-n", "2", "-r", "1", "--cancels", "0", "--device", "ref")
+	if !regexp.MustCompile(`(?s)tiny-llama.* on ref.*prefill +8 +0 .*prefill +16 +0 .*decode +2 +0 `).MatchString(out) {
+		t.Errorf("printed\n%s", out)
+	}
+	left, err := os.ReadDir(filepath.Join(h.dir, "tandem", "models"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// TestDoctorForPeople: it tells what is there, what is not, and what to do.
+func TestDoctorForPeople(t *testing.T) {
+	h := newHouse(t)
+	out := h.run("", "doctor")
+	for _, part := range []string{"cores", "device cpu", "device ref", "not here", "tandem pull qwen2.5-coder-0.5b", "would use", "because"} {
+		if !strings.Contains(out, part) {
+			t.Errorf("no %q in\n%s", part, out)
+		}
 	}
 }

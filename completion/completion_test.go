@@ -58,6 +58,7 @@ func TestRules(t *testing.T) {
 		{"own line complete", "import os¦\n", "\n\n\ndef g():", "", "blank"},
 		{"dedent ends", "def f():\n    x = ¦\n", "1\n    return x\ny = 2", "1\n    return x", "dedent"},
 		{"return to the start ends", "if x:¦\n", "\n    f()\ny = 2\n", "\n    f()", "block"},
+		{"on an empty line statements go on", "\t¦\n}\n", "if x {\n\t\tf()\n\t}\n\treturn y\n}\n", "if x {\n\t\tf()\n\t}\n\treturn y", "dedent"},
 		{"a closing bracket stays", "func f() {¦\n", "\n\treturn\n}\nfunc g() {", "\n\treturn\n}", "block"},
 		{"else after a bracket stays", "\tif x {¦\n", "\n\t\ta()\n\t} else {\n\t\tb()\n\t}\n\tc()\n", "\n\t\ta()\n\t} else {\n\t\tb()\n\t}", "block"},
 		{"indentation by the model", "def f():\n¦\n", "    a = 1\n    return a\nb", "    a = 1\n    return a", "dedent"},

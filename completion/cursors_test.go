@@ -57,10 +57,16 @@ func cursorFiles(t *testing.T) []cursorFile {
 	return files
 }
 
-// TestCursors completes the committed cursors with the real 0.5B and counts how
-// many of the completed files parse.
+// TestCursors runs the committed cursors through the real 0.5B.
 func TestCursors(t *testing.T) {
 	c := completion.New(openModel(t))
+	t.Run("complete", func(t *testing.T) { completeCursors(t, c) })
+	t.Run("type", func(t *testing.T) { typeAtCursors(t, c) })
+}
+
+// completeCursors completes at every cursor and counts how many of the
+// completed files parse.
+func completeCursors(t *testing.T, c *completion.Completer) {
 	var outputs bytes.Buffer
 	tried, parsed := map[string]int{}, map[string]int{}
 	for _, f := range cursorFiles(t) {
@@ -119,9 +125,9 @@ func compareOutputs(t *testing.T, got []byte) {
 	}
 }
 
-// TestTypingPrefillsLittle types at five of the cursors: with spm-tail a
-// keystroke prefills what it appends and no more.
-func TestTypingPrefillsLittle(t *testing.T) {
+// typeAtCursors types at five of the cursors: with spm-tail a keystroke
+// prefills what it appends and no more.
+func typeAtCursors(t *testing.T, c *completion.Completer) {
 	const prefillMax = 4
 	typed := map[string]string{
 		"python/01_word_return.py":     "rn means",
@@ -130,7 +136,6 @@ func TestTypingPrefillsLittle(t *testing.T) {
 		"go/08_line_case.go":           "if b == 0 {",
 		"typescript/08_line_reduce.ts": "return sorted[middle]",
 	}
-	c := completion.New(openModel(t))
 	seen := 0
 	for _, f := range cursorFiles(t) {
 		text, ok := typed[f.name]

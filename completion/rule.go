@@ -80,7 +80,8 @@ func (r rule) block(text string, done bool) (kept, stop string) {
 			lines++
 		case indent(full) < base:
 			return text[:end], "dedent"
-		case indent(full) == base && deeper && !closes(full):
+		case indent(full) == base && deeper && !closes(full) && !blank(r.left):
+			// The cursor's line opened a block, and this is behind it.
 			return text[:end], "block"
 		case lines == maxLines:
 			return text[:end], "lines"

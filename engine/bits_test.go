@@ -17,10 +17,10 @@ import (
 
 // TestChunks computes a prompt in chunks of several sizes.
 func TestChunks(t *testing.T) {
-	for _, shape := range []string{"tiny-qwen2", "tiny-llama"} {
-		t.Run(shape, func(t *testing.T) {
+	for _, arch := range []string{"qwen2", "llama"} {
+		t.Run(arch, func(t *testing.T) {
 			eachDevice(t, func(t *testing.T, device func(int) op.Device) {
-				l := open(t, Options{Path: tiny(t, shape), Decode: start(t, device(2))})
+				l := open(t, Options{Path: golden(arch), Decode: start(t, device(2))})
 				prompt := idsFrom(1, 150)
 				want := l.mustGreedy(t, Completion, prompt, 4)
 				for _, rows := range []int{16, 31, 32, 77, 149} {
@@ -90,10 +90,6 @@ func TestMates(t *testing.T) {
 // comes of the cached rest with what comes of nothing. A small pool and a cold
 // tier make pages come and go.
 func TestWarm(t *testing.T) {
-	rounds := 40
-	if testing.Short() {
-		rounds = 12
-	}
 	for _, shape := range []struct {
 		name string
 		pool int
@@ -102,11 +98,15 @@ func TestWarm(t *testing.T) {
 		t.Run(shape.name, func(t *testing.T) {
 			eachDevice(t, func(t *testing.T, device func(int) op.Device) {
 				d := device(2)
+				rounds := 40
+				if testing.Short() || d.Name() == "ref" { // which is slow
+					rounds = 14
+				}
 				e := start(t, d)
 				warm := open(t, Options{Decode: e, MaxTokens: 256, PoolTokens: shape.pool, ColdBytes: shape.cold})
 				cold := open(t, Options{Decode: e, MaxTokens: 256})
 				random := rand.New(rand.NewPCG(4, 4))
-				prompt := idsFrom(5, 120)
+				prompt, other := idsFrom(5, 120), idsFrom(6, 200)
 				cached := 0
 				for i := range rounds {
 					cold.forget(t)
@@ -115,6 +115,9 @@ func TestWarm(t *testing.T) {
 						got, cold.mustGreedy(t, Completion, prompt, 2))
 					cached += got.cached
 					prompt = edit(random, prompt, 200)
+					if random.IntN(5) == 0 { // another file, in which the next edits are
+						prompt, other = other, prompt
+					}
 				}
 				if cached == 0 {
 					t.Error("nothing was ever cached")
@@ -201,9 +204,9 @@ func TestCrowded(t *testing.T) {
 		l := open(t, Options{Decode: d, MaxTokens: 128, PoolTokens: 128})
 		roomy := open(t, Options{Decode: d, MaxTokens: 128, PoolTokens: 4096})
 		var all sync.WaitGroup
-		for i := range 10 {
+		for i := range 7 {
 			all.Go(func() {
-				prompt := idsFrom(uint64(40+i), 30+5*i)
+				prompt := idsFrom(uint64(40+i), 30+8*i)
 				got, err := l.greedy(t.Context(), Priority(i%3), prompt, 40)
 				if err != nil {
 					t.Error(err)

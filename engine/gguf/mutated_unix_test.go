@@ -34,6 +34,10 @@ type field struct {
 // takes too long, the fields of the tensors are mutated in a second header whose
 // arrays end after 64 values.
 func TestMutatedHeaderFields(t *testing.T) {
+	exhaustive := os.Getenv("TANDEM_EXHAUSTIVE") != ""
+	if !exhaustive {
+		t.Log("left out: four of the seven mutations of each field, in turn; set TANDEM_EXHAUSTIVE=1 for all")
+	}
 	for _, path := range realFiles(t) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			f, err := Open(path)
@@ -42,16 +46,16 @@ func TestMutatedHeaderFields(t *testing.T) {
 			}
 			defer f.Close()
 			header := f.data[:headerEnd(f)]
-			mutateAll(t, header, sectionBytes(f), func(fields []field) []field {
+			mutateAll(t, exhaustive, header, sectionBytes(f), func(fields []field) []field {
 				return slices.DeleteFunc(fields, func(x field) bool { return x.at >= keysEnd(f) })
 			})
-			mutateAll(t, shorten(f, 64), sectionBytes(f), func(fields []field) []field { return fields })
+			mutateAll(t, exhaustive, shorten(f, 64), sectionBytes(f), func(fields []field) []field { return fields })
 		})
 	}
 }
 
-// mutateAll tries every mutation of the fields that choose leaves.
-func mutateAll(t *testing.T, header []byte, section int64, choose func([]field) []field) {
+// mutateAll tries the mutations of the fields that choose leaves.
+func mutateAll(t *testing.T, exhaustive bool, header []byte, section int64, choose func([]field) []field) {
 	path, data := sparse(t, header, section)
 	whole, err := Open(path)
 	if err != nil {
@@ -65,9 +69,12 @@ func mutateAll(t *testing.T, header []byte, section int64, choose func([]field) 
 	var tried, refused int
 	var slowest time.Duration
 	var bytesMax uint64
-	for _, x := range fields {
+	for i, x := range fields {
 		place := data[x.at : x.at+x.size]
-		for _, n := range mutations(load(header[x.at:x.at+x.size]), x.size) {
+		for j, n := range mutations(load(header[x.at:x.at+x.size]), x.size) {
+			if !exhaustive && (i+j)%7 >= 3 {
+				continue
+			}
 			store(place, n)
 			before, start := allocated(), time.Now()
 			f, err := Parse(path, data)

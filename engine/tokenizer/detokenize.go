@@ -9,16 +9,14 @@ import (
 // Bytes is what id stands for in a text: nothing for control tokens and padding
 // rows, nil for ids outside the vocabulary. A token may be part of a character.
 func (t *Tokenizer) Bytes(id int32) []byte {
-	switch t.kind(id) {
+	if id < 0 || int(id) >= len(t.kinds) {
+		return nil
+	}
+	switch t.kinds[id] {
 	case ordinary, userDefined:
 		return t.spelling(id)
-	case control:
-		return []byte{}
 	}
-	if id >= 0 && int(id) < len(t.kinds) {
-		return []byte{}
-	}
-	return nil
+	return []byte{}
 }
 
 // Piece is a spelling of id to show to people: special tokens as they stand in

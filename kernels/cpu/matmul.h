@@ -411,8 +411,8 @@ static void matmul_few(const struct cpu_op *op, const struct worker *w, float *o
 	int m = op_rows(op, w), from, to;
 	share(w, op->w.tiles, &from, &to);
 	float y[DIRECT_COLS * TILE_ROWS], up[DIRECT_COLS * TILE_ROWS];
-	for (int t = from; t < to && !cancelled(w); t++)
-		for (int col = 0; col < m; col += DIRECT_COLS) {
+	for (int t = from; t < to; t++)
+		for (int col = 0; col < m && !cancelled(w); col += DIRECT_COLS) {
 			int n = min_int(DIRECT_COLS, m - col);
 			few_cols(op, &op->w, t, col, n, y);
 			if (gated) few_cols(op, &op->w2, t, col, n, up);

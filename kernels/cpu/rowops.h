@@ -39,14 +39,14 @@ INLINE void quantise_group(const float *x, struct xgroup *g, int c)
 		most = vf_max(most, vf_abs(v));
 		zero = vf_add(zero, vf_sub(v, v));
 	}
-	float largest = vf_largest(most), inverse = largest > 0 ? 127 / largest : 0;
+	float largest = vf_largest(most), inverse = largest > 1e-30f ? 127 / largest : 0; // never infinite
 	float poison = vf_sum(zero); // NaN if a value is not finite
 	int8_t *q = g->q[c];
 	for (int i = 0; i < GROUP; i += LANES) vf_to_i8(q + i, vf_mul(vf_load(x + i), vf_set1(inverse)));
 	int low = 0, high = 0;
 	for (int i = 0; i < 16; i++) low += q[i];
 	for (int i = 16; i < 32; i++) high += q[i];
-	g->scale[c] = largest / 127 + poison;
+	g->scale[c] = (inverse > 0 ? largest / 127 : 0) + poison;
 	g->ssum[c] = g->scale[c] * (low + high);
 	g->nlow[c] = -128 * low;
 	g->nhigh[c] = -128 * high;

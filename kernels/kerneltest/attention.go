@@ -14,7 +14,7 @@ var kvFormats = []op.DType{op.F32, op.F16, op.Q8_0}
 type attentionShape struct{ qHeads, heads, headDim, positions int }
 
 var attentionShapes = []attentionShape{
-	{4, 2, 32, 530}, // far enough that partial sums are merged
+	{2, 1, 32, 530}, // far enough that partial sums are merged
 	{14, 2, 64, 100},
 	{3, 3, 96, 70},
 	{8, 1, 128, 40},

@@ -2,9 +2,8 @@ package op
 
 import "context"
 
-// PageTokens is the number of positions in a KV page. 32 keys of f16 are one
-// cache line per head dimension, and a page is the unit in which attention
-// sums, so changing it changes results in the last bits.
+// PageTokens is the number of positions in a KV page: 32 keys of f16 are one
+// cache line per head dimension.
 const PageTokens = 32
 
 // Device runs Programs. main opens one per processor and closes it last.

@@ -14,7 +14,7 @@ import (
 // minimum of a block, q its unsigned quants. Products are exact in f32, so the
 // result does not depend on whether a compiler fuses the multiply and the add.
 func Dequantize(t DType, dst []float32, src []byte) {
-	checkLengths(t, len(dst), len(src))
+	l := checkLengths(t, len(dst), len(src))
 	switch t {
 	case F32:
 		for i := range dst {
@@ -32,17 +32,18 @@ func Dequantize(t DType, dst []float32, src []byte) {
 		}
 		return
 	}
-	values, size := t.BlockValues(), t.BlockBytes()
 	decode := decoders[t]
-	for ; len(dst) > 0; dst, src = dst[values:], src[size:] {
-		decode(dst[:values:values], src[:size:size])
+	for ; len(dst) > 0; dst, src = dst[l.values:], src[l.blockBytes:] {
+		decode(dst[:l.values], src[:l.blockBytes])
 	}
 }
 
-func checkLengths(t DType, values, bytes int) {
-	if !t.Known() || values%t.BlockValues() != 0 || bytes != t.RowBytes(values) {
+func checkLengths(t DType, values, bytes int) layout {
+	l, ok := layouts[t]
+	if !ok || values%l.values != 0 || bytes != values/l.values*l.blockBytes {
 		panic("op: " + t.String() + ": a length is not that of whole blocks")
 	}
+	return l
 }
 
 var decoders = map[DType]func(x []float32, b []byte){

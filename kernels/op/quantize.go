@@ -11,7 +11,7 @@ import (
 // of least error. Lengths as for [Dequantize]. Values must be finite and small
 // enough that a block's scale fits an f16.
 func Quantize(t DType, dst []byte, src []float32) {
-	checkLengths(t, len(src), len(dst))
+	l := checkLengths(t, len(src), len(dst))
 	switch t {
 	case F32:
 		for i, x := range src {
@@ -29,11 +29,10 @@ func Quantize(t DType, dst []byte, src []float32) {
 		}
 		return
 	}
-	values, size := t.BlockValues(), t.BlockBytes()
 	encode := encoders[t]
 	clear(dst) // encoders add bits
-	for ; len(src) > 0; dst, src = dst[size:], src[values:] {
-		encode(dst[:size:size], src[:values:values])
+	for ; len(src) > 0; dst, src = dst[l.blockBytes:], src[l.values:] {
+		encode(dst[:l.blockBytes], src[:l.values])
 	}
 }
 

@@ -27,21 +27,19 @@ func (r *run) attention(o *op.Attention) {
 func (r *run) attend(w *worker, o *op.Attention, l layer, row, head int) {
 	group, dim := o.QHeads/o.Heads, o.HeadDim
 	at := (row*o.QHeads + head*group) * dim
-	q, out := r.value(o.Q)[at:at+group*dim], r.value(o.Out)[at:at+group*dim] // (group, headDim)
 	n := int(r.b.Rows[row].Pos) + 1
-	scores := w.scores[:group*n] // (group, n)
 	table := r.b.Tables[r.b.Rows[row].Seq]
+	q := w.queries[:group*dim]   // (group, headDim)
+	scores := w.scores[:group*n] // (group, n)
+	sums := w.sums[:group*dim]   // (group, headDim)
 
+	widen(q, r.value(o.Q)[at:])
 	for from := 0; from < n; from += op.PageTokens {
 		keys := min(op.PageTokens, n-from)
-		r.pages.load(w.page, l, l.keys, table[from/op.PageTokens], head, keys)
+		k := r.pages.load(w, l, l.keys, table[from/op.PageTokens], head, keys) // (keys, headDim)
 		for g := range group {
 			for i := range keys {
-				var sum float64
-				for d := range dim {
-					sum += float64(float64(q[g*dim+d]) * float64(w.page[i*dim+d]))
-				}
-				scores[g*n+from+i] = sum * float64(o.Scale)
+				scores[g*n+from+i] = dot(q[g*dim:(g+1)*dim], k[i*dim:(i+1)*dim]) * float64(o.Scale)
 			}
 		}
 		if !r.goOn(w, group*keys*dim) {
@@ -51,16 +49,16 @@ func (r *run) attend(w *worker, o *op.Attention, l layer, row, head int) {
 	for g := range group {
 		softmax(scores[g*n : (g+1)*n])
 	}
-	sums := w.sums[:group*dim]
 	clear(sums)
 	for from := 0; from < n; from += op.PageTokens {
 		values := min(op.PageTokens, n-from)
-		r.pages.load(w.page, l, l.values, table[from/op.PageTokens], head, values)
+		v := r.pages.load(w, l, l.values, table[from/op.PageTokens], head, values) // (values, headDim)
 		for g := range group {
+			sum := sums[g*dim : (g+1)*dim]
 			for i := range values {
 				p := scores[g*n+from+i]
-				for d := range dim {
-					sums[g*dim+d] += float64(p * float64(w.page[i*dim+d]))
+				for d, x := range v[i*dim : (i+1)*dim] {
+					sum[d] += float64(p * x)
 				}
 			}
 		}
@@ -68,6 +66,7 @@ func (r *run) attend(w *worker, o *op.Attention, l layer, row, head int) {
 			return
 		}
 	}
+	out := r.value(o.Out)[at : at+group*dim]
 	for i, sum := range sums {
 		out[i] = float32(sum)
 	}

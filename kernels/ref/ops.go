@@ -41,7 +41,7 @@ func (r *run) norm(o *op.Norm) {
 
 // matMul: out = in weightᵀ (+ bias) (+ residual).
 func (r *run) matMul(o *op.MatMul) {
-	in, out := r.widen(o.In), r.value(o.Out) // (rows, cols), (rows, weight rows)
+	in, out := r.input(o.In), r.value(o.Out) // (rows, cols), (rows, weight rows)
 	cols, width := o.Weight.Cols, o.Weight.Rows
 	var residual []float32 // (rows, weight rows)
 	if o.Residual != op.NoValue {
@@ -73,7 +73,7 @@ func (r *run) matMul(o *op.MatMul) {
 
 // gatedMatMul: out = silu(in gateᵀ) * (in upᵀ).
 func (r *run) gatedMatMul(o *op.GatedMatMul) {
-	in, out := r.widen(o.In), r.value(o.Out) // (rows, cols), (rows, gate rows)
+	in, out := r.input(o.In), r.value(o.Out) // (rows, cols), (rows, gate rows)
 	cols, width := o.Gate.Cols, o.Gate.Rows
 	r.tiles(o.Gate.Rows, r.rows(o.Out), func(w *worker, from, n int) {
 		gates, ups := w.weight[:n*cols], w.weight[n*cols:] // (n, cols) each
@@ -96,14 +96,19 @@ func (r *run) gatedMatMul(o *op.GatedMatMul) {
 
 func silu(x float64) float64 { return x / (1 + math.Exp(-x)) }
 
-// widen copies v to float64, (rows, width).
-func (r *run) widen(v op.Value) []float64 {
+// input is v in float64, (rows, width).
+func (r *run) input(v op.Value) []float64 {
 	in := r.value(v)
 	wide := r.wide[:len(in)]
-	for i, x := range in {
-		wide[i] = float64(x)
-	}
+	widen(wide, in)
 	return wide
+}
+
+// widen copies the first len(dst) values of src.
+func widen(dst []float64, src []float32) {
+	for i, x := range src[:len(dst)] {
+		dst[i] = float64(x)
+	}
 }
 
 // tiles calls do for tiles of up to tileRows of n weight rows, unless there are
@@ -124,9 +129,7 @@ func (r *run) dequantise(w *worker, dst []float64, t *op.Tensor, from, n int) bo
 	err := t.Guard(func() {
 		for j := range n {
 			op.Dequantize(t.Type, row, t.Row(from+j))
-			for k, v := range row {
-				dst[j*t.Cols+k] = float64(v)
-			}
+			widen(dst[j*t.Cols:(j+1)*t.Cols], row)
 		}
 	})
 	if err != nil {

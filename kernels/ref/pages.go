@@ -86,10 +86,13 @@ func (ps *Pages) store(l layer, at int, table []int32, pos int, x []float32) {
 }
 
 // load reads one head of the first n positions of a page's keys or values, which
-// begin at offset at, to dst, (n, headDim).
-func (ps *Pages) load(dst []float32, l layer, at int, page int32, head, n int) {
+// begin at offset at, into w's scratch and returns them, (n, headDim).
+func (ps *Pages) load(w *worker, l layer, at int, page int32, head, n int) []float64 {
+	row, out := w.row[:l.headDim], w.page[:n*l.headDim]
 	for i := range n {
 		from := at + i*l.positionBytes() + head*l.headBytes
-		op.Dequantize(ps.format, dst[i*l.headDim:(i+1)*l.headDim], ps.pages[page][from:from+l.headBytes])
+		op.Dequantize(ps.format, row, ps.pages[page][from:from+l.headBytes])
+		widen(out[i*l.headDim:(i+1)*l.headDim], row)
 	}
+	return out
 }

@@ -146,11 +146,12 @@ func (e *Executable) allocate() {
 	e.workers = make([]worker, e.threads)
 	for i := range e.workers {
 		e.workers[i] = worker{
-			row:    make([]float32, widest),
-			weight: make([]float64, 2*tileRows*widest),
-			scores: make([]float64, group*positions),
-			sums:   make([]float64, group*headDim),
-			page:   make([]float32, op.PageTokens*headDim),
+			row:     make([]float32, max(widest, headDim)),
+			weight:  make([]float64, 2*tileRows*widest),
+			queries: make([]float64, group*headDim),
+			scores:  make([]float64, group*positions),
+			sums:    make([]float64, group*headDim),
+			page:    make([]float64, op.PageTokens*headDim),
 		}
 	}
 }
@@ -162,7 +163,7 @@ func (e *Executable) Bytes() int64 {
 		n += 4 * len(b)
 	}
 	for _, w := range e.workers {
-		n += 4*len(w.row) + 8*len(w.weight) + 8*len(w.scores) + 8*len(w.sums) + 4*len(w.page)
+		n += 4*len(w.row) + 8*(len(w.weight)+len(w.queries)+len(w.scores)+len(w.sums)+len(w.page))
 	}
 	return int64(n)
 }

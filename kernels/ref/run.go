@@ -15,12 +15,14 @@ const pollWork = 1 << 17
 
 // worker is one goroutine's scratch.
 type worker struct {
-	row    []float32 // a weight row, (widest)
+	row    []float32 // a dequantised row, (widest)
 	weight []float64 // a tile of one or two matrices, (2, tileRows, widest)
-	scores []float64 // attention scores, (query heads of a KV head, positions)
-	sums   []float64 // weighted values, (query heads of a KV head, headDim)
-	page   []float32 // a page of one head's keys or values, (PageTokens, headDim)
-	work   int       // multiply-adds since the last poll
+	// Attention of a row and a KV head; group is the query heads that share it.
+	queries []float64 // (group, headDim)
+	scores  []float64 // (group, positions)
+	sums    []float64 // weighted values, (group, headDim)
+	page    []float64 // keys or values, (PageTokens, headDim)
+	work    int       // since the last poll
 }
 
 // run is one Run in progress.

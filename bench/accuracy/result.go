@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// result sums up the positions of one model.
+type result struct {
+	kl      []float64 // KL(llama.cpp || cpu) of each position, nats
+	same    int       // positions with the same best token
+	refCPU  []float64 // KL(ref || cpu)
+	refPeer []float64 // KL(ref || llama.cpp)
+	prompts int
+	parted  int     // prompts whose greedy continuations differ
+	gap     float64 // largest distance of the peer's best two at a first difference
+}
+
+func (r *result) add(peer, cpu []float32) {
+	r.kl = append(r.kl, divergence(peer, cpu))
+	if best(peer) == best(cpu) {
+		r.same++
+	}
+}
+
+func (r *result) addExact(ref, cpu, peer []float32) {
+	r.refCPU = append(r.refCPU, divergence(ref, cpu))
+	r.refPeer = append(r.refPeer, divergence(ref, peer))
+}
+
+func (r *result) passes() bool {
+	return mean(r.kl) <= klGate && float64(r.same) >= topGate*float64(len(r.kl)) &&
+		mean(r.refCPU) <= mean(r.refPeer) && r.gap <= greedyGate
+}
+
+// row is the model's line of the table.
+func (r *result) row(name string) string {
+	sorted := slices.Sorted(slices.Values(r.kl))
+	return fmt.Sprintf("| %s | %d | %.5f; %.4f; %.3f | %.2f %% | %d | %.5f | %.5f | %d of %d; %.3f nats |", name, len(r.kl),
+		mean(r.kl), sorted[len(sorted)*99/100], sorted[len(sorted)-1], 100*float64(r.same)/float64(len(r.kl)),
+		len(r.refCPU), mean(r.refCPU), mean(r.refPeer), r.parted, r.prompts, r.gap)
+}
+
+// divergence is KL(softmax(p) || softmax(q)) in nats.
+func divergence(p, q []float32) float64 {
+	logP, logQ := logSum(p), logSum(q)
+	sum := 0.0
+	for i := range p {
+		a := float64(p[i]) - logP
+		sum += math.Exp(a) * (a - (float64(q[i]) - logQ))
+	}
+	return sum
+}
+
+// logSum is log(sum(exp(x))).
+func logSum(x []float32) float64 {
+	top, sum := float64(slices.Max(x)), 0.0
+	for _, v := range x {
+		sum += math.Exp(float64(v) - top)
+	}
+	return top + math.Log(sum)
+}
+
+func best(x []float32) int {
+	b := 0
+	for i, v := range x {
+		if v > x[b] {
+			b = i
+		}
+	}
+	return b
+}
+
+func mean(x []float64) float64 {
+	if len(x) == 0 {
+		return 0
+	}
+	sum := 0.0
+	for _, v := range x {
+		sum += v
+	}
+	return sum / float64(len(x))
+}
