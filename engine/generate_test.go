@@ -128,8 +128,9 @@ func TestPrefillOnly(t *testing.T) {
 // TestStops ends a known continuation in every way.
 func TestStops(t *testing.T) {
 	l := openText(t, "tiny-qwen2")
+	const n = 30 // an end token comes after that
 	prompt := textPiece("all of this is noise")
-	full := generate(t, l, Request{Prompt: prompt, MaxTokens: 60})
+	full := generate(t, l, Request{Prompt: prompt, MaxTokens: n})
 	if strings.Count(full.Text, "")-1 < 20 {
 		t.Fatalf("a continuation of %q is too short for this test", full.Text)
 	}
@@ -139,16 +140,16 @@ func TestStops(t *testing.T) {
 		want := full.Text[:strings.Index(full.Text, stop)]
 		// One that never comes, but begins like this one, holds text back.
 		never := string(runes[at:at+3]) + "\x00never"
-		got := generate(t, l, Request{Prompt: prompt, MaxTokens: 60, Stop: []string{never, stop}})
+		got := generate(t, l, Request{Prompt: prompt, MaxTokens: n, Stop: []string{never, stop}})
 		if got.Text != want || got.Stop != StopText {
 			t.Errorf("stop %q: %q (%s), want %q", stop, got.Text, got.Stop, want)
 		}
-		got = generate(t, l, Request{Prompt: prompt, MaxTokens: 60, Stop: []string{never}})
+		got = generate(t, l, Request{Prompt: prompt, MaxTokens: n, Stop: []string{never}})
 		if got.Text != full.Text || got.Stop != StopLimit {
 			t.Errorf("stop %q: %q (%s), want %q", never, got.Text, got.Stop, full.Text)
 		}
 	}
-	for n := 1; n < 60; n += 7 {
+	for n := 1; n < 30; n += 4 {
 		got := generate(t, l, Request{Prompt: prompt, MaxTokens: n})
 		if got.DecodedTokens != n || got.Stop != StopLimit || !strings.HasPrefix(full.Text, got.Text) {
 			t.Errorf("limit %d: %+v", n, got)
@@ -160,7 +161,7 @@ func TestStops(t *testing.T) {
 func TestStopTokens(t *testing.T) {
 	l := openText(t, "tiny-qwen2")
 	ids := l.tokenizer.Encode(nil, "all of this is noise")
-	tr := l.mustGreedy(t, Completion, ids, 40)
+	tr := l.mustGreedy(t, Completion, ids, 30)
 	for i, id := range tr.tokens {
 		piece := l.tokenizer.Piece(id)
 		if back, ok := l.tokenizer.ID(piece); !ok || back != id || slices.Index(tr.tokens, id) != i {

@@ -101,11 +101,12 @@ func (l *Local) load(ctx context.Context, opt Options) (err error) {
 	for _, t := range l.file.Tensors() {
 		l.info.WeightBytes += int64(len(t.Data))
 	}
+	if opt.Progress == nil {
+		opt.Progress = func(float64) {}
+	}
 	for i, executor := range devices {
 		p, err := l.place(ctx, executor, opt, func(share float64) {
-			if opt.Progress != nil {
-				opt.Progress((float64(i) + share) / float64(len(devices)))
-			}
+			opt.Progress((float64(i) + share) / float64(len(devices)))
 		})
 		if err != nil {
 			return err
@@ -116,6 +117,7 @@ func (l *Local) load(ctx context.Context, opt Options) (err error) {
 		l.prefill = p
 		l.info.CacheBytes += int64(p.exec.Pages().Len()) * int64(p.exec.Pages().PageBytes())
 	}
+	opt.Progress(1)
 	return nil
 }
 

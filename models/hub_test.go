@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,35 +45,36 @@ func TestResume(t *testing.T) {
 		part   []byte
 		handle func(w http.ResponseWriter, r *http.Request, n int)
 		asked  string
+		said   string
 	}{
-		{"half", content[:size/2], serveWhole, "GET bytes=50000-"},
-		{"empty", nil, serveWhole, "GET"},
-		{"whole", content, serveWhole, ""},
-		{"too long", append(bytes.Clone(content), 'x'), serveWhole, "GET"},
-		{"another file's", wrong, serveWhole, "GET bytes=50000-, GET"},
-		{"another file's, whole", append(bytes.Clone(wrong), wrong...), serveWhole, "GET"},
+		{"half", content[:size/2], serveWhole, "GET bytes=50000-", "of which 50 kB are here"},
+		{"empty", nil, serveWhole, "GET", ""},
+		{"whole", content, serveWhole, "", "100 kB are here"},
+		{"too long", append(bytes.Clone(content), 'x'), serveWhole, "GET", ""},
+		{"another file's", wrong, serveWhole, "GET bytes=50000-, GET", "wrong hash"},
+		{"another file's, whole", append(bytes.Clone(wrong), wrong...), serveWhole, "GET", "wrong hash"},
 		{"no ranges", content[:size/2], func(w http.ResponseWriter, r *http.Request, _ int) {
 			w.Header().Set("Content-Length", fmt.Sprint(size))
 			w.Write(content)
-		}, "GET bytes=50000-"},
+		}, "GET bytes=50000-", ""},
 		{"no ranges and no length", content[:size/2], func(w http.ResponseWriter, r *http.Request, _ int) {
 			w.(http.Flusher).Flush()
 			w.Write(content)
 			w.Write([]byte("and more that nobody asked for"))
-		}, "GET bytes=50000-"},
+		}, "GET bytes=50000-", ""},
 		{"416", content[:size/2], func(w http.ResponseWriter, r *http.Request, n int) {
 			if r.Header.Get("Range") != "" {
 				w.WriteHeader(http.StatusRequestedRangeNotSatisfiable)
 				return
 			}
 			whole(w, r, content)
-		}, "GET bytes=50000-, GET"},
+		}, "GET bytes=50000-, GET", "wrong range"},
 		{"another range", content[:size/2], func(w http.ResponseWriter, r *http.Request, n int) {
 			if n == 0 {
 				r.Header.Set("Range", "bytes=40000-")
 			}
 			whole(w, r, content)
-		}, "GET bytes=50000-, GET"},
+		}, "GET bytes=50000-, GET", "wrong range"},
 		{"range of another file", content[:size/2], func(w http.ResponseWriter, r *http.Request, n int) {
 			if n == 0 {
 				w.Header().Set("Content-Range", "bytes 50000-59999/60000")
@@ -80,7 +82,7 @@ func TestResume(t *testing.T) {
 				return
 			}
 			whole(w, r, content)
-		}, "GET bytes=50000-, GET"},
+		}, "GET bytes=50000-, GET", "wrong range"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := serve(t, test.handle)
@@ -88,9 +90,13 @@ func TestResume(t *testing.T) {
 			if err := os.WriteFile(partOf(dir, m), test.part, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			check(t, m, Options{Dir: dir, HubURL: s.URL, limits: quick}, content)
+			var said lockedBuffer
+			check(t, m, Options{Dir: dir, HubURL: s.URL, Progress: &said, limits: quick}, content)
 			if got := s.asked(); got != test.asked {
 				t.Errorf("requests %q, want %q", got, test.asked)
+			}
+			if !strings.Contains(said.String(), test.said) {
+				t.Errorf("said %q, want %q", said.String(), test.said)
 			}
 		})
 	}
@@ -181,6 +187,7 @@ func TestStatus(t *testing.T) {
 
 // TestStall has a server that goes silent, before and within a body.
 func TestStall(t *testing.T) {
+	t.Parallel()
 	m, content := fake(1 << 20)
 	s := serve(t, func(w http.ResponseWriter, r *http.Request, n int) {
 		switch n {
@@ -203,9 +210,29 @@ func TestStall(t *testing.T) {
 	}
 }
 
+// TestSlow has a server that takes its time, and is not silent.
+func TestSlow(t *testing.T) {
+	t.Parallel()
+	m, content := fake(1000)
+	s := serve(t, func(w http.ResponseWriter, r *http.Request, n int) {
+		for chunk := range slices.Chunk(content, 100) {
+			w.Write(chunk)
+			w.(http.Flusher).Flush()
+			time.Sleep(250 * time.Millisecond)
+		}
+	})
+	o := Options{Dir: t.TempDir(), HubURL: s.URL, limits: quick}
+	o.limits.stall = 2 * time.Second
+	check(t, m, o, content)
+	if got := s.asked(); got != "GET" {
+		t.Errorf("requests %q", got)
+	}
+}
+
 // TestConnectLimit has hubs to which no connection comes about: the next source
 // is asked, and the hub no second time.
 func TestConnectLimit(t *testing.T) {
+	t.Parallel()
 	m, content := fake(1000)
 	silent, err := net.Listen("tcp", "127.0.0.1:0") // the system connects, and nobody shakes hands
 	if err != nil {

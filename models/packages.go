@@ -47,6 +47,7 @@ func (s packages) fetch(ctx context.Context, t target) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("models: %w", err)
 	}
+	defer os.Remove(dir) // if nothing is in it
 	done, size := t.taken(dir)
 	p, err := openPart(ctx, t, filepath.Join(dir, "whole"), size)
 	if err != nil {

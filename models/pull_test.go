@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -133,6 +135,35 @@ func TestManyPulls(t *testing.T) {
 	if got := s.asked(); got != "GET" {
 		t.Errorf("requests %q, want one", got)
 	}
+}
+
+// TestLock has many holders come and go, each of whom removes the lock's file.
+func TestLock(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	var holders atomic.Int32
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			for held := 0; held < 300; runtime.Gosched() {
+				unlock, err := tryLock(path)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if unlock == nil {
+					continue
+				}
+				if holders.Add(1) != 1 {
+					t.Error("two have it")
+				}
+				runtime.Gosched()
+				holders.Add(-1)
+				unlock()
+				held++
+			}
+		})
+	}
+	group.Wait()
 }
 
 // TestBadModels refuses names that would leave the folder, reach pip as an

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -93,13 +92,13 @@ func (o Options) client() (*http.Client, error) {
 			}
 			proxy = http.ProxyURL(address)
 		}
+		// No time limits here: send has one for the connection as a whole, whoever
+		// made the client, and attempt has one for silence.
 		client.Transport = &http.Transport{
-			Proxy:               proxy,
-			DialContext:         (&net.Dialer{Timeout: o.limits.connect}).DialContext,
-			TLSHandshakeTimeout: o.limits.connect,
-			ForceAttemptHTTP2:   true,
-			DisableCompression:  true,
-			IdleConnTimeout:     time.Minute,
+			Proxy:              proxy,
+			ForceAttemptHTTP2:  true,
+			DisableCompression: true,
+			IdleConnTimeout:    time.Minute,
 		}
 	}
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

@@ -81,13 +81,7 @@ func (c *Cache) takePage() (int32, bool) {
 	if last == nil {
 		return 0, false
 	}
-	n := last.Value.(*node)
-	if n.full() && c.cold.put(c.pool, n) {
-		c.stats.ColdPages++
-	}
-	c.stats.EvictPages++
-	c.remove(n)
-	return n.page, true
+	return c.evict(last.Value.(*node)), true
 }
 
 // pagesFor is the number of pages that n positions take.

@@ -96,7 +96,10 @@ func TestSameAtOnce(t *testing.T) {
 	if a.Table()[0] != b.Table()[0] || a.Table()[1] != b.Table()[1] {
 		t.Error("equal full pages are not shared")
 	}
+	c := r.acquire(prompt[:1])
+	r.must(c, prompt[:page+3]) // its tail is the beginning of the others' page
 	r.release(b)
+	r.release(c)
 	r.release(a)
 	if s := r.c.Stats(); s.KeptPages != 3 || s.FreePages != 5 {
 		t.Errorf("%d pages kept, %d free, want 3 and 5", s.KeptPages, s.FreePages)
@@ -180,6 +183,36 @@ func TestFullCopy(t *testing.T) {
 	r.release(b)
 	r.must(a, edited[a.Len():])
 	r.release(a)
+}
+
+// TestFullBelow: the page that a sequence goes on in has others below it, which
+// are all that could be evicted.
+func TestFullBelow(t *testing.T) {
+	for _, pages := range []int{2, 3, 4} {
+		r := newRig(t, pages, nil)
+		r.request(text(1, pages*page))
+		edited := join(text(1, 9), text(2, pages*page-9))
+		s := r.acquire(edited)
+		if s.Len() != 9 {
+			t.Fatalf("%d tokens cached", s.Len())
+		}
+		r.must(s, edited[9:]) // the whole pool
+		r.release(s)
+	}
+}
+
+// TestLentTail: a partial page is continued by another sequence while one still
+// has to copy it.
+func TestLentTail(t *testing.T) {
+	r := newRig(t, 8, nil)
+	head := text(1, page+10)
+	r.request(head)
+	a, b := r.acquire(join(head, text(2, 3))), r.acquire(join(head, text(3, 3)))
+	r.must(a, text(2, 3))
+	r.release(a)
+	r.verify(b)
+	r.must(b, text(3, 3))
+	r.release(b)
 }
 
 // TestTruncate cuts in own and in shared pages and goes on there.

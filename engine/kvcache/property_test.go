@@ -141,7 +141,7 @@ func (p *player) grow(s *Sequence) {
 	err := p.compute(s, p.tokens(1+p.random.IntN(50)))
 	if errors.Is(err, ErrFull) {
 		p.full++
-		if len(p.live) == 1 && p.c.pool.Len()*op.PageTokens > 2*textMax {
+		if len(p.live) == 1 && s.Len()+50 <= p.c.pool.Len()*op.PageTokens {
 			p.t.Fatal("a sequence alone found no page")
 		}
 		p.release(p.any())

@@ -74,7 +74,8 @@ func (s *Sequence) Len() int { return len(s.tokens) }
 func (s *Sequence) Table() []int32 { return s.table }
 
 // Reserve makes room for n more tokens, evicting pages that nobody uses, least
-// recently used leaves first. With ErrFull nothing has changed.
+// recently used leaves first. With ErrFull nothing has changed; a sequence that
+// is the only one gets as many tokens as the pool has positions.
 func (s *Sequence) Reserve(n int) error {
 	if n <= 0 {
 		return nil
@@ -84,10 +85,10 @@ func (s *Sequence) Reserve(n int) error {
 	used := len(s.tokens) % op.PageTokens
 	steal := false
 	if last != nil {
-		// Whoever alone uses a leaf may have it. Copying is for others' sake, or
-		// that of the positions that would be overwritten.
-		alone := last.refs == 1 && len(last.children) == 0
-		steal = alone && (used == len(last.tokens) || need+1 > s.c.available())
+		// Whoever alone uses a page may have it; then nothing below it is in use
+		// either. Copying is for the sake of others, or of the positions that
+		// would be overwritten, if there is room for that.
+		steal = last.refs == 1 && (used == len(last.tokens) || need+1 > s.c.available())
 		if !steal {
 			need++
 		}
@@ -118,9 +119,13 @@ func (s *Sequence) borrowed() *node {
 func (s *Sequence) writable(last *node, used int, steal bool) {
 	s.path = s.path[:len(s.path)-1]
 	s.table = s.table[:len(s.table)-1]
-	if steal {
-		s.c.remove(last)
-		s.appendOwn(last.page)
+	switch {
+	case steal && used == len(last.tokens): // a partial page, thus a leaf
+		s.appendOwn(s.c.remove(last))
+		return
+	case steal:
+		s.c.evictBelow(last)
+		s.appendOwn(s.c.evict(last))
 		return
 	}
 	page := s.c.mustTakePage() // not last's, which is still referred to

@@ -68,15 +68,8 @@ func commonLen(a, b []int32) int {
 	return n
 }
 
-// insert hangs page below parent, in use by refs Sequences. Unused partial
-// pages that it continues have become superfluous.
+// insert hangs page below parent, in use by refs Sequences.
 func (c *Cache) insert(parent *node, tokens []int32, page int32, refs int) *node {
-	for _, old := range slices.Clone(parent.children) {
-		if old.refs == 0 && !old.full() && commonLen(old.tokens, tokens) == len(old.tokens) {
-			c.remove(old)
-			c.free = append(c.free, old.page)
-		}
-	}
 	n := &node{parent: parent, tokens: slices.Clone(tokens), page: page, hash: hashOf(parent.hash, tokens), refs: refs}
 	parent.children = append(parent.children, n)
 	if refs == 0 {
@@ -86,12 +79,31 @@ func (c *Cache) insert(parent *node, tokens []int32, page int32, refs int) *node
 }
 
 // remove takes a leaf out of the tree; its page is the caller's.
-func (c *Cache) remove(n *node) {
+func (c *Cache) remove(n *node) int32 {
 	i := slices.Index(n.parent.children, n)
 	n.parent.children = slices.Delete(n.parent.children, i, i+1)
 	if n.kept != nil {
 		c.lru.Remove(n.kept)
 		n.kept = nil
+	}
+	return n.page
+}
+
+// evict removes a leaf that is still worth something.
+func (c *Cache) evict(n *node) int32 {
+	if n.full() && c.cold.put(c.pool, n) {
+		c.stats.ColdPages++
+	}
+	c.stats.EvictPages++
+	return c.remove(n)
+}
+
+// evictBelow makes n, below which nothing is in use, a leaf.
+func (c *Cache) evictBelow(n *node) {
+	for len(n.children) > 0 {
+		child := n.children[len(n.children)-1]
+		c.evictBelow(child)
+		c.free = append(c.free, c.evict(child))
 	}
 }
 

@@ -5,62 +5,83 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"slices"
+	"strings"
 )
 
 // noRank is the rank of a pair that does not merge.
 const noRank = math.MaxUint32
 
-// mergeTable finds the merge of a pair of tokens. It is a hash table with
-// linear probing, at most two thirds full; its multiplier is drawn anew for each
-// table, so that no file can be made to fill it slowly.
+// mergeTable knows which pairs of tokens merge. The rank of a merge is its place
+// in the list: the lowest goes first.
+//
+// It is a hash table with linear probing, at most two thirds full. A slot is
+// eight bytes, for what it costs are the processor's cache misses. The
+// multiplier is drawn anew for each table, so that no file can be made to fill
+// it slowly.
 type mergeTable struct {
-	slots []merge
+	slots []uint64 // left token, right token and rank, 20 bits each
+	ids   []int32  // of the joined token, by rank
 	mul   uint64
 	shift uint
 }
 
-// merge joins two tokens. Of two merges the one with the lower rank goes first.
-type merge struct {
-	left, right int32
-	rank        uint32 // noRank in an empty slot
-	id          int32  // of the joined token
-}
+const (
+	slotBits  = 20
+	slotMax   = 1 << slotBits // tokens and merges of a vocabulary
+	emptySlot = math.MaxUint64
+)
 
 func newMergeTable(n int) mergeTable {
 	size := bits.Len(uint(n + n/2 + 1))
-	m := mergeTable{slots: make([]merge, 1<<size), mul: rand.Uint64() | 1, shift: 64 - uint(size)}
+	m := mergeTable{
+		slots: make([]uint64, 1<<size), ids: make([]int32, 0, n),
+		mul: rand.Uint64() | 1, shift: 64 - uint(size),
+	}
 	for i := range m.slots {
-		m.slots[i].rank = noRank
+		m.slots[i] = emptySlot
 	}
 	return m
 }
 
-func (m *mergeTable) slot(left, right int32) *merge {
-	i := (uint64(uint32(left))<<32 | uint64(uint32(right))) * m.mul >> m.shift
+// find is the slot of a pair, or the empty one where it belongs.
+func (m *mergeTable) find(left, right int32) *uint64 {
+	pair := uint64(left)<<slotBits | uint64(right)
+	i := pair * m.mul >> m.shift
 	for {
 		s := &m.slots[i]
-		if s.rank == noRank || (s.left == left && s.right == right) {
+		if *s>>slotBits == pair || *s == emptySlot {
 			return s
 		}
 		i = (i + 1) & uint64(len(m.slots)-1)
 	}
 }
 
-// add enters a merge; the first of a pair stays.
-func (m *mergeTable) add(g merge) {
-	if s := m.slot(g.left, g.right); s.rank == noRank {
-		*s = g
+// rank is that of the merge of a pair, noRank if there is none. A token may be
+// -1, which merges with none.
+func (m *mergeTable) rank(left, right int32) uint32 {
+	s := *m.find(left, right)
+	if s == emptySlot {
+		return noRank
 	}
+	return uint32(s) & (slotMax - 1)
 }
 
-func (m *mergeTable) rank(left, right int32) uint32 { return m.slot(left, right).rank }
+// add enters the merge of the next rank; of several of a pair the first stays.
+func (m *mergeTable) add(left, right, id int32) {
+	if s := m.find(left, right); *s == emptySlot {
+		*s = uint64(left)<<(2*slotBits) | uint64(right)<<slotBits | uint64(len(m.ids))
+	}
+	m.ids = append(m.ids, id)
+}
 
-// The cache keeps the tokens of short words: most of a source text is the same
-// few thousand of them.
+// The caches keep the tokens of words: most of a source text is the same few
+// thousand of them, and the same text comes again and again while it is typed.
 const (
 	cacheBits     = 14 // 16,384 entries of 32 bytes
 	cacheWordMax  = 16 // bytes
 	cacheTokenMax = 3
+	longWords     = 8192 // entries of the cache of longer words
+	longWordMax   = 64   // bytes
 	// keptSymbols bounds the scratch space that outlives a call.
 	keptSymbols = 1 << 14
 	// shortWord is the number of symbols up to which looking through all pairs
@@ -68,10 +89,11 @@ const (
 	shortWord = 32
 )
 
-// encoder is the scratch space of one call at a time, and a cache that stays
+// encoder is the scratch space of one call at a time, and caches that stay
 // valid between calls, for a tokenizer does not change.
 type encoder struct {
 	cache [1 << cacheBits]cached
+	long  map[string][]int32 // emptied when it is full
 
 	// The word being merged is a linked list of symbols. A symbol that was
 	// merged into its left neighbour stays in the arrays without a rank.
@@ -81,11 +103,13 @@ type encoder struct {
 	steps           int      // heap operations and pairs looked at, for tests
 }
 
+func newEncoder() *encoder { return &encoder{long: make(map[string][]int32)} }
+
 // cached is a word and its tokens.
 type cached struct {
 	key  wordKey
 	ids  [cacheTokenMax]int32
-	n    uint8 // tokens
+	n    uint8 // tokens; if they are more than fit, see encoder.long
 	size uint8 // bytes of the word; 0 in an empty entry
 }
 
@@ -144,20 +168,39 @@ func (e *encoder) text(dst []int32, t *Tokenizer, text string, m *matcher) []int
 // not 0.
 func (e *encoder) word(dst []int32, t *Tokenizer, s string, size int) []int32 {
 	if size > cacheWordMax {
-		return e.split(dst, t, s[:size])
+		return e.longWord(dst, t, s[:size])
 	}
 	key := newWordKey(s, size)
 	c := &e.cache[key.hash(size)]
 	from := len(dst)
 	if int(c.size) == size && c.key == key {
+		if c.n > cacheTokenMax {
+			return e.longWord(dst, t, s[:size])
+		}
 		// All are copied, for their number is hard to predict for a processor.
 		return append(dst, c.ids[:]...)[:from+int(c.n)]
 	}
 	dst = e.split(dst, t, s[:size])
-	if n := len(dst) - from; n <= cacheTokenMax {
-		c.key, c.n, c.size = key, uint8(n), uint8(size)
-		copy(c.ids[:], dst[from:])
+	c.key, c.n, c.size = key, uint8(len(dst)-from), uint8(size)
+	copy(c.ids[:], dst[from:])
+	return dst
+}
+
+// longWord is word for those that do not fit a cached entry.
+func (e *encoder) longWord(dst []int32, t *Tokenizer, s string) []int32 {
+	if len(s) > longWordMax {
+		return e.split(dst, t, s)
 	}
+	if ids, ok := e.long[s]; ok {
+		return append(dst, ids...)
+	}
+	if len(e.long) >= longWords {
+		clear(e.long)
+	}
+	from := len(dst)
+	dst = e.split(dst, t, s)
+	// The word is copied, for it is part of a text that need not be kept.
+	e.long[strings.Clone(s)] = slices.Clone(dst[from:])
 	return dst
 }
 
@@ -205,7 +248,7 @@ func (e *encoder) mergeShort(m *mergeTable) []int32 {
 		if rank == noRank {
 			return ids
 		}
-		ids[best] = m.slot(ids[best], ids[best+1]).id
+		ids[best] = m.ids[rank]
 		ids = append(ids[:best+1], ids[best+2:]...)
 		ranks = append(ranks[:best], ranks[best+1:]...)
 		if best > 0 {
@@ -244,7 +287,7 @@ func (e *encoder) mergeLong(dst []int32, m *mergeTable) []int32 {
 			continue // the pair is no more
 		}
 		right := e.next[i]
-		e.ids[i] = m.slot(e.ids[i], e.ids[right]).id
+		e.ids[i] = m.ids[e.ranks[i]]
 		e.ranks[right] = noRank
 		e.next[i] = e.next[right]
 		if int(e.next[i]) < n {

@@ -84,24 +84,24 @@ func checkSteps(t *testing.T, e *encoder, n int) {
 // slowMerge is BPE as it is described: over and over the leftmost pair of the
 // lowest rank.
 func slowMerge(tok *Tokenizer, ids []int32) []int32 {
-	merges := make(map[[2]int32]merge)
-	for _, m := range tok.merges.slots {
-		if m.rank != noRank {
-			merges[[2]int32{m.left, m.right}] = m
+	merges := make(map[[2]int32]int)
+	for _, s := range tok.merges.slots {
+		if s != emptySlot {
+			merges[[2]int32{int32(s >> 40), int32(s >> 20 & 0xFFFFF)}] = int(s & 0xFFFFF)
 		}
 	}
 	ids = slices.Clone(ids)
 	for {
-		at, best := -1, merge{rank: noRank}
+		at, best := -1, len(tok.merges.ids)
 		for i := 1; i < len(ids); i++ {
-			if m, ok := merges[[2]int32{ids[i-1], ids[i]}]; ok && m.rank < best.rank {
-				at, best = i, m
+			if rank, ok := merges[[2]int32{ids[i-1], ids[i]}]; ok && rank < best {
+				at, best = i, rank
 			}
 		}
 		if at < 0 {
 			return ids
 		}
-		ids = slices.Replace(ids, at-1, at+1, best.id)
+		ids = slices.Replace(ids, at-1, at+1, tok.merges.ids[best])
 	}
 }
 

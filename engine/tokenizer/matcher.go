@@ -1,6 +1,9 @@
 package tokenizer
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // matcher finds tokens that are cut out of a text before anything else, by
 // their spelling. At a place it takes the longest; where two overlap, the one
@@ -8,6 +11,8 @@ import "slices"
 // lengths.
 type matcher struct {
 	ids     map[string]int32
+	first   byte       // that all spellings begin with, if single
+	single  bool       // as is usual: it is <
 	lengths [256][]int // of the spellings that begin with a byte, descending
 }
 
@@ -18,9 +23,15 @@ func newMatcher(ids map[string]int32) matcher {
 			m.lengths[s[0]] = append(m.lengths[s[0]], len(s))
 		}
 	}
-	for i := range m.lengths {
-		slices.SortFunc(m.lengths[i], func(a, b int) int { return b - a })
+	firsts := 0
+	for b, lengths := range m.lengths {
+		slices.SortFunc(lengths, func(a, b int) int { return b - a })
+		if len(lengths) > 0 {
+			m.first = byte(b)
+			firsts++
+		}
 	}
+	m.single = firsts == 1
 	return m
 }
 
@@ -31,6 +42,13 @@ func (m *matcher) find(text string, from int) (at, n int, id int32) {
 		return len(text), 0, 0
 	}
 	for at = from; at < len(text); at++ {
+		if m.single {
+			skip := strings.IndexByte(text[at:], m.first)
+			if skip < 0 {
+				break
+			}
+			at += skip
+		}
 		for _, n := range m.lengths[text[at]] {
 			if n > len(text)-at {
 				continue

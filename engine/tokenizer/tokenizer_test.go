@@ -25,7 +25,7 @@ func TestBoundedWork(t *testing.T) {
 					size = 1 << 20
 				}
 				text := strings.Repeat(unit, size/len(unit))
-				e := &encoder{}
+				e := newEncoder()
 				ids := e.text(nil, tok, text, &tok.marked)
 				checkSteps(t, e, size)
 				if tok.Detokenize(ids, false) != text {

@@ -55,7 +55,7 @@ var controlNames = append([]string{
 // New reads the tokenizer of a model. Its errors name the file and the key.
 func New(f *gguf.File) (*Tokenizer, error) {
 	t := &Tokenizer{bos: -1}
-	t.encoders.New = func() any { return &encoder{} }
+	t.encoders.New = func() any { return newEncoder() }
 	for _, step := range []func(*gguf.File) error{t.readRules, t.readTokens, t.readMerges, t.readEnds} {
 		if err := step(f); err != nil {
 			// A file that was cut short since it was opened looks as if keys
@@ -92,8 +92,8 @@ func (t *Tokenizer) readRules(f *gguf.File) error {
 // readTokens fills kinds and spellings.
 func (t *Tokenizer) readTokens(f *gguf.File) error {
 	spellings, ok := f.Texts(keyTokens)
-	if !ok || len(spellings) == 0 {
-		return bad(keyTokens, "no list of tokens")
+	if !ok || len(spellings) == 0 || len(spellings) > slotMax {
+		return bad(keyTokens, "no list of 1 to %d tokens", slotMax)
 	}
 	types, ok := f.Ints(keyTypes)
 	if has(f, keyTypes) && (!ok || len(types) != len(spellings)) {
@@ -214,39 +214,36 @@ func appendBytes(dst []byte, spelling string) ([]byte, bool) {
 
 func (t *Tokenizer) readMerges(f *gguf.File) error {
 	merges, ok := f.Texts(keyMerges)
-	if !ok {
-		return bad(keyMerges, "no list of merges")
+	if !ok || len(merges) > slotMax {
+		return bad(keyMerges, "no list of up to %d merges", slotMax)
 	}
 	t.merges = newMergeTable(len(merges))
 	var buf []byte
 	for rank, s := range merges {
-		g, ok := merge{}, false
-		if g, buf, ok = t.mergeOf(buf, s); !ok {
+		var left, right, joined int32
+		if left, right, joined, buf, ok = t.mergeOf(s, buf); !ok {
 			return bad(keyMerges, "merge %d, %.40q, does not join two tokens to a third", rank, s)
 		}
-		g.rank = uint32(rank)
-		t.merges.add(g)
+		t.merges.add(left, right, joined)
 	}
 	return nil
 }
 
 // mergeOf reads a merge, two spellings with a space between them. The space
 // cannot be part of one: as a byte of a token it is spelled otherwise. buf is
-// scratch space.
-func (t *Tokenizer) mergeOf(buf []byte, s string) (merge, []byte, bool) {
-	left, right, _ := strings.Cut(s, " ")
-	buf, ok := appendBytes(buf[:0], left)
+// scratch space, given back.
+func (t *Tokenizer) mergeOf(s string, buf []byte) (left, right, joined int32, _ []byte, ok bool) {
+	a, b, _ := strings.Cut(s, " ")
+	buf, okA := appendBytes(buf[:0], a)
 	n := len(buf)
-	if ok {
-		buf, ok = appendBytes(buf, right)
+	buf, okB := appendBytes(buf, b)
+	if !okA || !okB {
+		return 0, 0, 0, buf, false
 	}
-	if !ok {
-		return merge{}, buf, false
-	}
-	a, okA := t.ordinary[string(buf[:n])]
-	b, okB := t.ordinary[string(buf[n:])]
-	id, okID := t.ordinary[string(buf)]
-	return merge{left: a, right: b, id: id}, buf, okA && okB && okID
+	left, okA = t.ordinary[string(buf[:n])]
+	right, okB = t.ordinary[string(buf[n:])]
+	joined, ok = t.ordinary[string(buf)]
+	return left, right, joined, buf, ok && okA && okB
 }
 
 // readEnds finds the tokens that begin and end a text.
