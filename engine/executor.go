@@ -38,10 +38,12 @@ type Executor struct {
 	turn    int     // counts steps: models of equal urgency take turns
 }
 
-// call is a function to run on the executor's goroutine, about on.
+// call is a function to run on the executor's goroutine, about on. done is
+// closed when it has returned, or when what its panic left behind is in order.
 type call struct {
-	on  *placed
-	run func()
+	on   *placed
+	run  func()
+	done chan struct{}
 }
 
 // job is a sequence on its way through an executor, which computes all of tokens
@@ -158,11 +160,7 @@ func (e *Executor) do(on *placed, f func()) error {
 		e.queueMu.Unlock()
 		return ErrClosed
 	}
-	e.calls = append(e.calls, call{on, func() {
-		defer close(done) // in a panic, too
-		f()
-		err = nil
-	}})
+	e.calls = append(e.calls, call{on, func() { f(); err = nil }, done})
 	e.queueMu.Unlock()
 	e.notify()
 	<-done
@@ -192,6 +190,7 @@ func (e *Executor) admit() (idle, closed bool) {
 	for _, c := range calls {
 		e.current = c.on
 		e.guarded(func() bool { c.run(); return true })
+		close(c.done)
 	}
 	e.active = append(e.active, jobs...)
 	for _, j := range slices.Clone(e.active) {

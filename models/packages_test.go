@@ -320,7 +320,9 @@ func TestCancelPip(t *testing.T) {
 	if _, err := Pull(ctx, m, Options{Dir: dir, Python: script, limits: quick}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
-	waitFor(t, "pip to end", closed.Load)
+	if len(index.all()) > 0 {
+		waitFor(t, "pip to end", closed.Load)
+	}
 }
 
 func TestMatchesEnd(t *testing.T) {

@@ -28,10 +28,11 @@ const refTolerance = 2e-4
 // TestGoldens runs the tiny models on every device and compares every activation
 // that transformers recorded, and the greedy continuation.
 func TestGoldens(t *testing.T) {
+	opened := devices(t)
 	for _, arch := range model.Architectures {
 		want := readSafetensors(t, filepath.Join(goldens, arch, "golden.safetensors"))
 		for _, chunk := range []int{1000, 7} {
-			for _, d := range devices(t) {
+			for _, d := range opened {
 				t.Run(fmt.Sprintf("%s/%s/chunk=%d", arch, d.Name(), chunk), func(t *testing.T) {
 					p := build(t, filepath.Join(goldens, arch, "model.gguf"))
 					m := open(t, d, p, op.F32)

