@@ -37,10 +37,10 @@ weights: build
 # go test -json would tell more than a reader wants: -v's lines about skipped
 # tests are kept for the end, everything else but failures is dropped.
 unit:
-	@.ci/gotest -timeout 8m ./...
+	@.ci/gotest -timeout 20m ./...
 
 race:
-	@.ci/gotest -race -short -timeout 8m $(RACE)
+	@.ci/gotest -race -short -timeout 20m $(RACE)
 
 clean:
 	rm -rf bin

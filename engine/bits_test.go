@@ -99,8 +99,8 @@ func TestWarm(t *testing.T) {
 			eachDevice(t, func(t *testing.T, device func(int) op.Device) {
 				d := device(2)
 				rounds := 40
-				if testing.Short() || d.Name() == "ref" { // which is slow
-					rounds = 14
+				if d.Name() == "ref" { // which is slow
+					rounds = 16
 				}
 				e := start(t, d)
 				warm := open(t, Options{Decode: e, MaxTokens: 256, PoolTokens: shape.pool, ColdBytes: shape.cold})
@@ -115,7 +115,7 @@ func TestWarm(t *testing.T) {
 						got, cold.mustGreedy(t, Completion, prompt, 2))
 					cached += got.cached
 					prompt = edit(random, prompt, 200)
-					if random.IntN(5) == 0 { // another file, in which the next edits are
+					if i%4 == 3 { // another file, in which the next edits are
 						prompt, other = other, prompt
 					}
 				}

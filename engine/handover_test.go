@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	"tandem/kernels/op"
-	"tandem/kernels/ref"
 )
 
 // tolerance is invariant 6's across devices: the largest difference of a logit
@@ -54,6 +53,8 @@ func TestHandOver(t *testing.T) {
 		for _, to := range devices {
 			for _, arch := range []string{"qwen2", "llama"} {
 				t.Run(from.name+" to "+to.name+"/"+arch, func(t *testing.T) {
+					leaveOut(t, from.name)
+					leaveOut(t, to.name)
 					exact := from.name == to.name
 					a, b := from.open(t, 1), to.open(t, 2)
 					t.Cleanup(func() { a.Close(); b.Close() })
@@ -132,8 +133,8 @@ func TestHandOverTypes(t *testing.T) {
 
 // TestHandOverSmallPools: pages are evicted on both sides all the time.
 func TestHandOverSmallPools(t *testing.T) {
-	decode := start(t, ref.Open(2))
-	opt := Options{Prefill: start(t, ref.Open(3)), Decode: decode, MaxTokens: 160, PoolTokens: 160}
+	decode := start(t, openCPU(t))
+	opt := Options{Prefill: start(t, openCPU(t)), Decode: decode, MaxTokens: 160, PoolTokens: 160}
 	split := open(t, opt)
 	plain := open(t, Options{Decode: decode, MaxTokens: 160})
 	for i := range 5 {
@@ -145,8 +146,8 @@ func TestHandOverSmallPools(t *testing.T) {
 
 // TestHandOverFails: the decode device does it all when the other one cannot.
 func TestHandOverFails(t *testing.T) {
-	broken := newGated(ref.Open(1))
-	l := open(t, Options{Prefill: start(t, broken), Decode: start(t, ref.Open(1))})
+	broken := newGated(openCPU(t))
+	l := open(t, Options{Prefill: start(t, broken), Decode: start(t, openCPU(t))})
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -163,8 +164,8 @@ func TestHandOverFails(t *testing.T) {
 
 // TestHandOverCancel keeps the chunks that were finished.
 func TestHandOverCancel(t *testing.T) {
-	g := newGated(ref.Open(1))
-	l := open(t, Options{Prefill: start(t, g), Decode: start(t, ref.Open(1))})
+	g := newGated(openCPU(t))
+	l := open(t, Options{Prefill: start(t, g), Decode: start(t, openCPU(t))})
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	var res Result

@@ -46,7 +46,7 @@ func TestLogits(t *testing.T) {
 }
 
 func TestLogitsErrors(t *testing.T) {
-	l := openOn(t, ref.Open(2))
+	l := openOn(t, openCPU(t))
 	enough := errors.New("enough")
 	for _, last := range []int{0, 40, 63} {
 		seen := 0
@@ -74,7 +74,7 @@ func TestLogitsErrors(t *testing.T) {
 
 // TestIDsOnly: a model whose vocabulary is not known computes all the same.
 func TestIDsOnly(t *testing.T) {
-	l := openOn(t, ref.Open(2))
+	l := openOn(t, openCPU(t))
 	if l.Tokenizer() != nil || l.CountTokens("a b") != 0 {
 		t.Error("the golden model has a tokenizer")
 	}

@@ -81,10 +81,19 @@ var devices = []struct {
 	}},
 }
 
+// leaveOut skips a test on the slow device where time is short, as it is under
+// the race detector.
+func leaveOut(t *testing.T, device string) {
+	if testing.Short() && device == "ref" {
+		t.Skip("left out by -short: run it without to test on ref, too")
+	}
+}
+
 // eachDevice runs test once per device.
 func eachDevice(t *testing.T, test func(t *testing.T, open func(threads int) op.Device)) {
 	for _, d := range devices {
 		t.Run(d.name, func(t *testing.T) {
+			leaveOut(t, d.name)
 			test(t, func(threads int) op.Device {
 				device := d.open(t, threads)
 				t.Cleanup(func() { device.Close() })

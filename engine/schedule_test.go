@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"tandem/internal/bug"
-	"tandem/kernels/ref"
 )
 
 // outcome is what a background request ended with.
@@ -57,7 +56,7 @@ func (l *Local) queued(t *testing.T, n int) {
 }
 
 func openGated(t *testing.T) (*Local, *gated) {
-	g := newGated(ref.Open(2))
+	g := newGated(openCPU(t))
 	return openOn(t, g), g
 }
 
@@ -251,7 +250,7 @@ func TestWarmUpYields(t *testing.T) {
 
 // TestModelsTakeTurns: two models on one device, equally urgent.
 func TestModelsTakeTurns(t *testing.T) {
-	g := newGated(ref.Open(2))
+	g := newGated(openCPU(t))
 	e := start(t, g)
 	x, y := open(t, Options{Decode: e}), open(t, Options{Decode: e, Path: golden("qwen2"), MaxTokens: 256})
 	a := x.ask(t.Context(), Chat, 1, 100, 1)
@@ -355,7 +354,7 @@ func TestQueueFull(t *testing.T) {
 
 // TestExecutorClose fails what is not done.
 func TestExecutorClose(t *testing.T) {
-	g := newGated(ref.Open(1))
+	g := newGated(openCPU(t))
 	e := NewExecutor(g)
 	l := open(t, Options{Decode: e})
 	a := l.ask(t.Context(), Completion, 1, 10, 5)
