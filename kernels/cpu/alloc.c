@@ -8,6 +8,13 @@
 #ifdef __linux__
 #include <sys/mman.h>
 #endif
+#ifdef _WIN32
+#include <malloc.h>
+#define aligned_alloc(align, bytes) _aligned_malloc(bytes, align)
+#define aligned_free _aligned_free
+#else
+#define aligned_free free
+#endif
 
 enum { HUGE_PAGE = 2 << 20 };
 
@@ -23,4 +30,4 @@ void *cpu_alloc(size_t bytes)
 	return p;
 }
 
-void cpu_free(void *p) { free(p); }
+void cpu_free(void *p) { aligned_free(p); }

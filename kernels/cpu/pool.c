@@ -11,6 +11,9 @@
 #include <string.h>
 #include <time.h>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #ifdef __linux__
 #include <linux/futex.h>
 #include <sys/syscall.h>
@@ -128,6 +131,15 @@ static void run_job(struct pool *p, job_fn *job)
 	barrier_wait(p);
 }
 
+#if defined(__x86_64__)
+// has_f16c asks the processor itself: not every compiler's __builtin_cpu_supports knows the name.
+static int has_f16c(void)
+{
+	unsigned a, b, c, d;
+	return __get_cpuid(1, &a, &b, &c, &d) && c & bit_F16C;
+}
+#endif
+
 int cpu_rung_supported(int rung)
 {
 #if defined(__x86_64__)
@@ -137,7 +149,7 @@ int cpu_rung_supported(int rung)
 			__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
 			__builtin_cpu_supports("avx512vnni");
 	if (rung == RUNG_AVX2)
-		return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+		return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
 #endif
 	return rung == RUNG_GENERIC;
 }
@@ -151,7 +163,7 @@ struct pool *pool_open(int threads, int rung)
 		[RUNG_AVX2] = &rung_avx2, [RUNG_AVX512VNNI] = &rung_avx512vnni,
 #endif
 	};
-	struct pool *p = aligned_alloc(64, (sizeof *p + 63) / 64 * 64);
+	struct pool *p = cpu_alloc(sizeof *p);
 	if (!p) return NULL;
 	memset(p, 0, sizeof *p);
 	p->rung = rungs[rung];
@@ -180,7 +192,7 @@ void pool_close(struct pool *p)
 	for (int i = 1; i < p->count; i++) pthread_join(p->threads[i], NULL);
 	free(p->threads);
 	free(p->starts);
-	free(p);
+	cpu_free(p);
 }
 
 static void run_ops(struct pool *p, int id)

@@ -1,5 +1,7 @@
 // Plain C: any processor.
+#if !defined(__clang__)
 #pragma GCC optimize("O2") // O3 unrolls every lane of every kernel and takes minutes
+#endif
 #define _POSIX_C_SOURCE 199309L
 #define RUNG_NAME rung_generic
 #include "rung.h"
