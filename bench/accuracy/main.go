@@ -62,7 +62,7 @@ func run(ctx context.Context, peerDir string, names []string, tokens, refTokens 
 	if err := buildPeer(ctx, peerDir, program); err != nil {
 		return err
 	}
-	fmt.Println("| model | tokens | KL(llama.cpp ‖ cpu) mean; p99; max | same top token | tokens exactly | KL(ref ‖ cpu) | KL(ref ‖ llama.cpp) | greedy: prompts that part; largest gap there |")
+	fmt.Println("| model | tokens | KL(llama.cpp ‖ cpu) mean; p99; max | same top token | tokens exactly | KL(ref ‖ cpu); same top | KL(ref ‖ llama.cpp); same top | greedy: prompts that part; largest gap there |")
 	fmt.Println("|---|---|---|---|---|---|---|---|")
 	failed := false
 	for _, name := range names {

@@ -9,9 +9,12 @@ import (
 // result sums up the positions of one model.
 type result struct {
 	kl      []float64 // KL(llama.cpp || cpu) of each position, nats
-	same    int       // positions with the same best token
+	same    int       // positions at which both have the same best token
 	refCPU  []float64 // KL(ref || cpu)
 	refPeer []float64 // KL(ref || llama.cpp)
+	// Positions at which ref's best token is cpu's, or llama.cpp's: what an exact
+	// engine would reach.
+	sameRefCPU, sameRefPeer int
 	prompts int
 	parted  int     // prompts whose greedy continuations differ
 	gap     float64 // largest distance of the peer's best two at a first difference
@@ -27,6 +30,12 @@ func (r *result) add(peer, cpu []float32) {
 func (r *result) addExact(ref, cpu, peer []float32) {
 	r.refCPU = append(r.refCPU, divergence(ref, cpu))
 	r.refPeer = append(r.refPeer, divergence(ref, peer))
+	if best(ref) == best(cpu) {
+		r.sameRefCPU++
+	}
+	if best(ref) == best(peer) {
+		r.sameRefPeer++
+	}
 }
 
 func (r *result) passes() bool {
@@ -37,9 +46,17 @@ func (r *result) passes() bool {
 // row is the model's line of the table.
 func (r *result) row(name string) string {
 	sorted := slices.Sorted(slices.Values(r.kl))
-	return fmt.Sprintf("| %s | %d | %.5f; %.4f; %.3f | %.2f %% | %d | %.5f | %.5f | %d of %d; %.3f nats |", name, len(r.kl),
-		mean(r.kl), sorted[len(sorted)*99/100], sorted[len(sorted)-1], 100*float64(r.same)/float64(len(r.kl)),
-		len(r.refCPU), mean(r.refCPU), mean(r.refPeer), r.parted, r.prompts, r.gap)
+	return fmt.Sprintf("| %s | %d | %.5f; %.4f; %.3f | %s | %d | %.5f; %s | %.5f; %s | %d of %d; %.3f nats |", name, len(r.kl),
+		mean(r.kl), sorted[len(sorted)*99/100], sorted[len(sorted)-1], share(r.same, len(r.kl)),
+		len(r.refCPU), mean(r.refCPU), share(r.sameRefCPU, len(r.refCPU)), mean(r.refPeer), share(r.sameRefPeer, len(r.refPeer)),
+		r.parted, r.prompts, r.gap)
+}
+
+func share(part, whole int) string {
+	if whole == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.2f %%", 100*float64(part)/float64(whole))
 }
 
 // divergence is KL(softmax(p) || softmax(q)) in nats.

@@ -10,12 +10,12 @@
 enum {
 	TILE_ROWS = 16,   // rows of a weight tile, one per 32-bit lane of 64 bytes
 	GROUP = 32,       // values of k that share an activation scale
-	COLS_MAX = 12,    // activation rows in a column block: what the registers hold
+	COLS_MAX = 12,    // columns in a block: what the registers hold
 	PAGE_TOKENS = 32, // positions in a KV page (op.PageTokens)
 	SPAN_TOKENS = 256, // keys of one softmax partial; partials merge in order
 	SPAN_PAGES = SPAN_TOKENS / PAGE_TOKENS,
 	CHUNK_GROUPS = 32, // groups unpacked at a time: a 20 KB panel
-	DIRECT_COLS = 4,   // up to so many activation rows, weights are unpacked in registers
+	DIRECT_COLS = 4,   // up to so many columns, weights are unpacked in registers
 };
 
 // Storage formats, numbered as in GGUF (op.DType).
@@ -32,7 +32,7 @@ struct weight {
 	const uint8_t *data;
 };
 
-// xgroup is a group of up to 12 activation rows, quantised: x = scale * q.
+// xgroup is a group of up to 12 columns, quantised activation rows: x = scale * q.
 // The sums spare the kernels the zero point: see matmul.h.
 struct xgroup {
 	int8_t q[COLS_MAX][GROUP];
@@ -62,6 +62,7 @@ struct cpu_op {
 	const float *vec;  // NORM: weight; MATMUL: bias or NULL
 	float eps;         // NORM
 	struct xgroup *xq; // QUANTISE writes it, MATMUL and GATED read it
+	int32_t fine;      // 1: xq has two columns a row, the second what the first left over
 	struct weight w, w2; // EMBED table; MATMUL weight; GATED gate and up
 	// ROPE
 	int32_t rope, rope_dims, adjacent; // rope: which table; rope_dims: pairs
@@ -113,7 +114,7 @@ void cpu_set_cancel(struct cpu_program *prog, int value);
 
 // cpu_scratch_bytes is what one worker needs, 0 if the kernels cannot take so
 // many query heads on one KV head.
-size_t cpu_scratch_bytes(int rows_max, int group_heads, int head_dim);
+size_t cpu_scratch_bytes(int cols_max, int group_heads, int head_dim);
 
 // Rungs of the instruction set ladder, slowest first.
 enum { RUNG_GENERIC, RUNG_AVX2, RUNG_AVX512VNNI, RUNGS };

@@ -90,7 +90,7 @@ func (e *executable) allocate(l *lowering) error {
 			group, dim, qHeads = max(group, a.QHeads/a.Heads), max(dim, a.HeadDim), max(qHeads, a.QHeads)
 		}
 	}
-	scratch := int(C.cpu_scratch_bytes(C.int(e.opt.RowsMax), C.int(group), C.int(dim)))
+	scratch := int(C.cpu_scratch_bytes(C.int(max(e.opt.RowsMax, 2*e.opt.LogitsMax)), C.int(group), C.int(dim)))
 	if scratch == 0 {
 		return fmt.Errorf("cpu: %d query heads share a KV head: %w", group, op.ErrNotSupported)
 	}

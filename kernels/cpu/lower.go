@@ -50,7 +50,8 @@ type lowering struct {
 	buffers []buffer
 	floats  []int // buffer of each value's floats
 	twins   []int // buffer of its quantised twin, -1 for none
-	quant   []bool
+	quant   []bool // values that quantised weights read
+	fine    []bool // of those, the ones whose twin has two columns a row
 	ropes   [][]float32
 	kv      []layerPlace
 	slots   []int // bytes of each
@@ -63,7 +64,7 @@ type layerPlace struct {
 }
 
 func lower(p *op.Program, opt op.CompileOptions, weights *weightSet) (*lowering, error) {
-	l := &lowering{p: p, opt: opt, weights: weights, quant: make([]bool, len(p.Values))}
+	l := &lowering{p: p, opt: opt, weights: weights, quant: make([]bool, len(p.Values)), fine: make([]bool, len(p.Values))}
 	l.buffers = make([]buffer, fixedBuffers)
 	for _, v := range p.Values {
 		rows := opt.RowsMax
@@ -76,6 +77,7 @@ func lower(p *op.Program, opt op.CompileOptions, weights *weightSet) (*lowering,
 	for _, o := range p.Ops {
 		for _, w := range quantisedInputs(o) {
 			l.quant[w] = true
+			l.fine[w] = l.fine[w] || makesLogits(o, p)
 		}
 	}
 	if err := l.placeKV(); err != nil {
@@ -106,6 +108,14 @@ func quantisedInputs(o op.Op) []op.Value {
 	return nil
 }
 
+// makesLogits reports whether o is the last product. What its input loses to
+// int8 goes straight into the logits, a third of the whole error, and it has few
+// rows: its input is quantised twice as finely (OP_QUANTISE).
+func makesLogits(o op.Op, p *op.Program) bool {
+	m, ok := o.(*op.MatMul)
+	return ok && m.Out == p.Logits
+}
+
 func isFloat(t op.DType) bool { return t == op.F32 || t == op.F16 || t == op.BF16 }
 
 func (l *lowering) newBuffer(bytes int) int {
@@ -113,9 +123,9 @@ func (l *lowering) newBuffer(bytes int) int {
 	return len(l.buffers) - 1
 }
 
-// twinBytes is the size of rows quantised activations of the given width.
-func twinBytes(rows, width int) int {
-	blocks := rows/C.COLS_MAX + 2 // blocks of equal size: one more than full ones at most
+// twinBytes is the size of quantised activations in so many columns.
+func twinBytes(cols, width int) int {
+	blocks := cols/C.COLS_MAX + 2 // blocks of equal size: one more than full ones at most
 	return blocks * (width / C.GROUP) * int(unsafe.Sizeof(C.struct_xgroup{}))
 }
 
@@ -170,9 +180,10 @@ func (l *lowering) emit(o loweredOp, v op.Value) {
 	if l.p.Values[v].Selected {
 		rows = l.opt.LogitsMax
 	}
-	width := l.p.Values[v].Width
-	l.twins[v] = l.newBuffer(twinBytes(rows, width))
+	width, fine := l.p.Values[v].Width, boolInt(l.fine[v])
+	l.twins[v] = l.newBuffer(twinBytes(rows<<fine, width))
 	q := l.newOp(C.OP_QUANTISE, width)
+	q.c.fine = C.int32_t(fine)
 	q.in, q.xq, q.rowLocal = l.floats[v], l.twins[v], true
 	q.reads, q.writes = []int{q.in}, []int{q.xq}
 	l.emit(q, v)
@@ -232,7 +243,7 @@ func (l *lowering) matMulInput(c *loweredOp, v op.Value, w *op.Tensor) {
 		c.reads = append(c.reads, c.in)
 		return
 	}
-	c.xq = l.twins[v]
+	c.xq, c.c.fine = l.twins[v], C.int32_t(boolInt(l.fine[v]))
 	c.reads = append(c.reads, c.xq)
 }
 

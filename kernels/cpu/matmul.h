@@ -327,7 +327,7 @@ static __attribute__((noinline)) void panel_block(int n, enum kind k, const stru
 
 // ---- what is done with a finished sum ----
 
-// finish writes the sums of 16 rows at one column: bias, residual, row tail.
+// finish writes the sums of 16 weight rows for one activation row, col: bias, residual, row tail.
 INLINE void finish(const struct cpu_op *op, float *out, int t, int col, const float *y)
 {
 	int rows = op->w.rows, at = t * TILE_ROWS, n = min_int(TILE_ROWS, rows - at);
@@ -361,6 +361,22 @@ INLINE void finish_gated(const struct cpu_op *op, float *out, int t, int col, co
 		vf_store(y + i, vf_mul(vf_div(g, vf_add(vf_set1(1), e)), vf_load(up + i)));
 	}
 	memcpy(out + (size_t)col * rows + at, y, n * sizeof *y);
+}
+
+// finish_cols finishes columns [col, col + n) of a tile, y being (n, 16); up, if
+// not NULL, makes them gates. Of a fine product it first adds a row's two columns.
+INLINE void finish_cols(const struct cpu_op *op, float *out, int t, int col, int n, float *y, float *up)
+{
+	for (int c = 0; c < n; c += 1 << op->fine) {
+		float *a = y + TILE_ROWS * c, *b = up ? up + TILE_ROWS * c : NULL;
+		for (int i = 0; op->fine && i < TILE_ROWS; i += LANES) {
+			vf_store(a + i, vf_add(vf_load(a + i), vf_load(a + TILE_ROWS + i)));
+			if (b) vf_store(b + i, vf_add(vf_load(b + i), vf_load(b + TILE_ROWS + i)));
+		}
+		int row = (col + c) >> op->fine;
+		if (b) finish_gated(op, out, t, row, a, b);
+		else finish(op, out, t, row, a);
+	}
 }
 
 // ---- float weights: activations stay f32 ----
@@ -408,7 +424,7 @@ INLINE void few_cols(const struct cpu_op *op, const struct weight *w, int t, int
 // one stream of memory.
 static void matmul_few(const struct cpu_op *op, const struct worker *w, float *out, int gated)
 {
-	int m = op_rows(op, w), from, to;
+	int m = op_cols(op, w), from, to;
 	share(w, op->w.tiles, &from, &to);
 	float y[DIRECT_COLS * TILE_ROWS], up[DIRECT_COLS * TILE_ROWS];
 	for (int t = from; t < to; t++)
@@ -416,10 +432,7 @@ static void matmul_few(const struct cpu_op *op, const struct worker *w, float *o
 			int n = min_int(DIRECT_COLS, m - col);
 			few_cols(op, &op->w, t, col, n, y);
 			if (gated) few_cols(op, &op->w2, t, col, n, up);
-			for (int c = 0; c < n; c++) {
-				if (gated) finish_gated(op, out, t, col + c, y + TILE_ROWS * c, up + TILE_ROWS * c);
-				else finish(op, out, t, col + c, y + TILE_ROWS * c);
-			}
+			finish_cols(op, out, t, col, n, y, gated ? up : NULL);
 		}
 }
 
@@ -457,26 +470,23 @@ static void matmul_many(const struct cpu_op *op, const struct worker *w, float *
 {
 	struct panel_scratch *s = (struct panel_scratch *)w->scratch;
 	atomic_int *next = &w->prog->next[op - w->prog->ops];
-	int m = op_rows(op, w), tiles = op->w.tiles, step = gated ? 1 : 2;
+	int m = op_cols(op, w), tiles = op->w.tiles, step = gated ? 1 : 2;
 	for (;;) {
 		int t = step * atomic_fetch_add_explicit(next, 1, memory_order_relaxed);
 		if (t >= tiles) return;
 		const struct weight *wb = gated ? &op->w2 : &op->w;
 		int tb = gated ? t : t + 1 < tiles ? t + 1 : -1;
 		if (!panel_tiles(op, w, &op->w, t, wb, tb, m, s)) return;
-		for (int c = 0; c < m; c++) {
-			const float *a = s->acc + TILE_ROWS * c, *b = s->acc + TILE_ROWS * (m + c);
-			if (gated) finish_gated(op, out, t, c, a, b);
-			else finish(op, out, t, c, a);
-			if (!gated && tb >= 0) finish(op, out, tb, c, b);
-		}
+		float *second = s->acc + TILE_ROWS * m;
+		finish_cols(op, out, t, 0, m, s->acc, gated ? second : NULL);
+		if (!gated && tb >= 0) finish_cols(op, out, tb, 0, m, second, NULL);
 	}
 }
 
 static void matmul(const struct cpu_op *op, const struct worker *w, int gated)
 {
 	float *out = op->out ? op->out : w->prog->batch.logits;
-	if (op_rows(op, w) <= DIRECT_COLS || is_float(op->w.type)) matmul_few(op, w, out, gated);
+	if (op_cols(op, w) <= DIRECT_COLS || is_float(op->w.type)) matmul_few(op, w, out, gated);
 	else matmul_many(op, w, out, gated);
 }
 

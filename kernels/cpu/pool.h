@@ -36,7 +36,7 @@ static inline void share(const struct worker *w, int n, int *from, int *to)
 	*to = (int)((int64_t)n * (w->id + 1) / w->count);
 }
 
-// column_blocks splits m activation rows into blocks of equal size, at most
+// column_blocks splits m rows or columns into blocks of equal size, at most
 // COLS_MAX: every op that works row by row uses it, so that such ops need no
 // barrier between them.
 static inline int column_blocks(int m, int *per_block)
@@ -58,6 +58,12 @@ static inline void row_share(const struct worker *w, int m, int *from, int *to)
 static inline int op_rows(const struct cpu_op *op, const struct worker *w)
 {
 	return op->selected ? w->prog->batch.selected : w->prog->batch.rows;
+}
+
+// op_cols is the columns of a product: its rows, or two for each (cpu_op.fine).
+static inline int op_cols(const struct cpu_op *op, const struct worker *w)
+{
+	return op_rows(op, w) << op->fine;
 }
 
 static inline int min_int(int a, int b) { return a < b ? a : b; }

@@ -47,8 +47,9 @@ INLINE float squared_error(const float *x, float step, float inverse)
 
 // quantise_group makes column c of a group from 32 activations: the largest
 // becomes a whole number of steps. A value that is not finite makes the scale,
-// and so all that is computed from it, not finite.
-INLINE void quantise_group(const float *x, struct xgroup *g, int c)
+// and so all that is computed from it, not finite. left (32), if not NULL,
+// receives what the quants leave over.
+INLINE void quantise_group(const float *x, struct xgroup *g, int c, float *left)
 {
 	vf most = vf_set1(0), zero = vf_set1(0);
 	for (int i = 0; i < GROUP; i += LANES) {
@@ -77,17 +78,26 @@ INLINE void quantise_group(const float *x, struct xgroup *g, int c)
 	g->nlow[c] = -128 * low;
 	g->nhigh[c] = -128 * high;
 	g->nsum[c] = -128 * (low + high);
+	for (int i = 0; left && i < GROUP; i += LANES) {
+		vf v = vf_load(x + i);
+		vf_store(left + i, vf_sub(v, vf_mul(vf_round(vf_mul(v, vf_set1(inverse))), vf_set1(g->scale[c]))));
+	}
 }
 
 static void op_quantise(const struct cpu_op *op, const struct worker *w)
 {
-	int m = op_rows(op, w), groups = op->width / GROUP, from, to, per;
-	column_blocks(m, &per);
-	row_share(w, m, &from, &to);
+	int groups = op->width / GROUP, from, to, per;
+	column_blocks(op_cols(op, w), &per);
+	row_share(w, op_rows(op, w), &from, &to);
 	for (int r = from; r < to; r++) {
-		struct xgroup *block = op->xq + (size_t)(r / per) * groups;
-		for (int g = 0; g < groups; g++)
-			quantise_group(op->in + (size_t)r * op->width + g * GROUP, block + g, r % per);
+		int col = r << op->fine, next = col + op->fine;
+		struct xgroup *block = op->xq + (size_t)(col / per) * groups, *next_block = op->xq + (size_t)(next / per) * groups;
+		for (int g = 0; g < groups; g++) {
+			const float *x = op->in + (size_t)r * op->width + g * GROUP;
+			float left[GROUP];
+			quantise_group(x, block + g, col % per, op->fine ? left : NULL);
+			if (op->fine) quantise_group(left, next_block + g, next % per, NULL);
+		}
 	}
 }
 

@@ -15,9 +15,9 @@
 #include "attention.h"
 
 // scratch_bytes is a worker's scratch: products and attention take turns in it.
-INLINE size_t scratch_bytes(int rows_max, int group, int dim)
+INLINE size_t scratch_bytes(int cols_max, int group, int dim)
 {
-	size_t panel = sizeof(struct panel_scratch) + sizeof(float) * 2 * rows_max * TILE_ROWS;
+	size_t panel = sizeof(struct panel_scratch) + sizeof(float) * 2 * cols_max * TILE_ROWS;
 	size_t attend = sizeof(struct attend_scratch) + sizeof(float) * dim * (2 * PAGE_TOKENS + 2 * QUERIES_MAX);
 	if (group > QUERIES_MAX) return 0;
 	return ((panel > attend ? panel : attend) + 63) / 64 * 64;

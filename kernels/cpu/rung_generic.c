@@ -6,7 +6,7 @@
 #define RUNG_NAME rung_generic
 #include "rung.h"
 
-size_t cpu_scratch_bytes(int rows_max, int group_heads, int head_dim)
+size_t cpu_scratch_bytes(int cols_max, int group_heads, int head_dim)
 {
-	return scratch_bytes(rows_max, group_heads, head_dim);
+	return scratch_bytes(cols_max, group_heads, head_dim);
 }
