@@ -32,7 +32,6 @@ var layers = []layer{
 	{"lsp", []string{"completion/...", "context/workspace"}, []string{"go.lsp.dev"}},
 	{"openai", []string{"completion/prompt", "completion/chat", "engine", "engine/sample"}, nil},
 	{"bench/accuracy", []string{"engine/...", "kernels/...", "models"}, nil}, // a program: wires as main does
-	{"bench/accuracy", []string{"engine/...", "kernels/...", "models"}, nil}, // a command, wired like main
 	{"bench/compare", []string{"models"}, nil},
 	{"bench/...", []string{"bench/...", "lsp", "completion/...", "engine/...", "kernels/op"}, nil},
 	{"completion/...", []string{"completion/...", "context/...", "engine", "engine/sample"}, nil},

@@ -11,6 +11,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"tandem/internal/nearest"
 )
 
 // Model is one GGUF file that [Pull] can get.
@@ -48,34 +50,7 @@ func Find(name string) (Model, error) {
 		names[i] = m.Name
 	}
 	return Model{}, fmt.Errorf("models: no model named %q: the nearest is %q, and there are %s",
-		name, nearest(name, names), strings.Join(names, ", "))
-}
-
-// nearest is the candidate that takes the fewest edits to make from name.
-func nearest(name string, candidates []string) string {
-	name = strings.ToLower(name[:min(len(name), 64)])
-	return slices.MinFunc(candidates, func(a, b string) int { return edits(name, a) - edits(name, b) })
-}
-
-// edits is the Levenshtein distance of a and b, in bytes.
-func edits(a, b string) int {
-	row := make([]int, len(b)+1) // row[j]: distance of the part of a so far to b[:j]
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			substitute := diagonal
-			if a[i] != b[j] {
-				substitute++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(substitute, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+		name, nearest.Of(name, names), strings.Join(names, ", "))
 }
 
 const maxModelBytes = 1 << 40
