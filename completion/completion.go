@@ -7,7 +7,6 @@ package completion
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -53,6 +52,9 @@ type Suggestion struct {
 	Stop string `json:"stop"`
 	// Typed is what Type had typed when it asked for this suggestion.
 	Typed string `json:"typed,omitempty"`
+	// Reused suggestions cost the engine nothing: an earlier request's text, or
+	// what of it is still to be typed.
+	Reused bool `json:"reused,omitempty"`
 }
 
 // Completer completes documents with one engine. It holds no state of its own
@@ -67,57 +69,7 @@ func New(e engine.Engine) *Completer { return &Completer{engine: e} }
 // Complete suggests what to insert at doc's cursor. It returns ctx's error when
 // ctx ends first.
 func (c *Completer) Complete(ctx context.Context, doc Document, opts Options) (Suggestion, error) {
-	start := time.Now()
-	if err := doc.check(); err != nil {
-		return Suggestion{}, err
-	}
-	info := c.engine.Info()
-	layout, err := layoutFor(info, opts.Layout)
-	if err != nil {
-		return Suggestion{}, err
-	}
-	n := opts.MaxTokens
-	if n <= 0 {
-		n = maxTokens
-	}
-	fim := window(info, n).Around(doc.Text, doc.Offset, c.engine.CountTokens)
-	p := layout.Build(fim, !opts.NoHeal)
-
-	rule := ruleAt(doc)
-	var raw strings.Builder
-	res, err := c.engine.Generate(ctx, engine.Request{
-		Prompt:     p.Pieces,
-		Heal:       p.Heal,
-		MaxTokens:  n,
-		StopTokens: prompt.StopTokens(),
-		Priority:   engine.Completion,
-	}, func(text string) bool {
-		raw.WriteString(text)
-		_, stop := rule.cut(raw.String(), false)
-		return stop == ""
-	})
-	if err != nil {
-		return Suggestion{}, fmt.Errorf("completion: %s, layout %s: %w", doc.Path, layout.Name(), err)
-	}
-
-	text, stop := rule.cut(raw.String(), true)
-	if stop == "" {
-		stop = string(res.Stop)
-		if res.Stop == engine.StopLimit {
-			text = wholeLines(text)
-		}
-	}
-	return Suggestion{
-		Text:          rule.tidy(text),
-		Layout:        layout.Name(),
-		PromptTokens:  res.PromptTokens,
-		CachedTokens:  res.CachedTokens,
-		PrefillTokens: res.PrefillTokens,
-		DecodedTokens: res.DecodedTokens,
-		TTFTMillis:    millis(res.TTFT),
-		TotalMillis:   millis(time.Since(start)),
-		Stop:          stop,
-	}, nil
+	return c.NewSession().Complete(ctx, doc, opts)
 }
 
 // Type completes at doc's cursor, then types text there one character at a time
@@ -155,6 +107,39 @@ func (d Document) check() error {
 		return fmt.Errorf("completion: %s: cursor at byte %d is inside a character", d.Path, d.Offset)
 	}
 	return nil
+}
+
+// request is what c asks its engine: to go on behind before, with suffix below.
+func (c *Completer) request(before, suffix string, layout prompt.Layout, opts Options) engine.Request {
+	n := opts.MaxTokens
+	if n <= 0 {
+		n = maxTokens
+	}
+	fim := window(c.engine.Info(), n).Cut(before, suffix, c.engine.CountTokens)
+	p := layout.Build(fim, !opts.NoHeal)
+	return engine.Request{
+		Prompt: p.Pieces, Heal: p.Heal, MaxTokens: n, StopTokens: prompt.StopTokens(), Priority: engine.Completion,
+	}
+}
+
+// finish makes a suggestion of all that the engine said.
+func (r rule) finish(raw string, res engine.Result) Suggestion {
+	text, stop := r.cut(raw, true)
+	if stop == "" {
+		stop = string(res.Stop)
+		if res.Stop == engine.StopLimit {
+			text = wholeLines(text)
+		}
+	}
+	return Suggestion{
+		Text:          r.tidy(text),
+		PromptTokens:  res.PromptTokens,
+		CachedTokens:  res.CachedTokens,
+		PrefillTokens: res.PrefillTokens,
+		DecodedTokens: res.DecodedTokens,
+		TTFTMillis:    millis(res.TTFT),
+		Stop:          stop,
+	}
 }
 
 // window is how much of a file fits beside n tokens of suggestion.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"tandem/engine"
@@ -16,11 +18,25 @@ type scripted struct {
 	stop engine.StopReason
 	err  error
 	info engine.Info
+
+	mu   sync.Mutex
 	seen []engine.Request
-	sent int // bytes emitted for the last request
+	sent int // bytes emitted for the last request that asked for text
+}
+
+// generations are the requests so far that asked for text.
+func (s *scripted) generations() []engine.Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.seen)
 }
 
 func (s *scripted) Generate(ctx context.Context, req engine.Request, emit func(string) bool) (engine.Result, error) {
+	if req.MaxTokens == 0 { // a prefill ahead of time
+		return engine.Result{Stop: engine.StopLimit}, ctx.Err()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.seen = append(s.seen, req)
 	s.sent = 0
 	if err := ctx.Err(); err != nil {

@@ -27,9 +27,14 @@ type Window struct {
 // only appends to it. The suffix needs no such grid: nothing is typed inside
 // it, so where it ends stays the same whatever rule ends it.
 func (w Window) Around(text string, offset int, count func(string) int) FIM {
+	return w.Cut(text[:offset], text[offset:], count)
+}
+
+// Cut is Around for a text that is apart at the cursor already.
+func (w Window) Cut(before, after string, count func(string) int) FIM {
 	return FIM{
-		Prefix: tail(text[:offset], w.PrefixTokens, count),
-		Suffix: head(text[offset:], w.SuffixTokens, count),
+		Prefix: tail(before, w.PrefixTokens, count),
+		Suffix: head(after, w.SuffixTokens, count),
 	}
 }
 

@@ -1,0 +1,245 @@
+package completion
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tandem/engine"
+)
+
+// paced is an engine whose test lets it say one text after the other.
+type paced struct {
+	mu       sync.Mutex
+	requests []engine.Request
+	say      chan string   // each is emitted; closing it ends the generation
+	stopped  chan struct{} // told when a generation ends by a cancel
+	counts   map[engine.Priority]int
+}
+
+func newPaced() *paced {
+	return &paced{say: make(chan string), stopped: make(chan struct{}, 8), counts: map[engine.Priority]int{}}
+}
+
+func (p *paced) Generate(ctx context.Context, req engine.Request, emit func(string) bool) (engine.Result, error) {
+	p.mu.Lock()
+	p.counts[req.Priority]++
+	p.requests = append(p.requests, req)
+	p.mu.Unlock()
+	if req.MaxTokens == 0 {
+		return engine.Result{Stop: engine.StopLimit}, nil
+	}
+	for {
+		select {
+		case text, ok := <-p.say:
+			if !ok {
+				return engine.Result{Stop: engine.StopToken, DecodedTokens: 1}, nil
+			}
+			if !emit(text) {
+				return engine.Result{Stop: engine.StopCaller, DecodedTokens: 1}, nil
+			}
+		case <-ctx.Done():
+			p.stopped <- struct{}{}
+			return engine.Result{Stop: engine.StopCancelled}, ctx.Err()
+		}
+	}
+}
+
+func (p *paced) CountTokens(text string) int { return (len(text) + 3) / 4 }
+func (p *paced) Info() engine.Info           { return engine.Info{} }
+func (p *paced) Close() error                { return nil }
+
+func (p *paced) count(priority engine.Priority) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.counts[priority]
+}
+
+// asked is a request under way.
+type asked struct {
+	cancel context.CancelCauseFunc
+	answer chan Suggestion
+	failed chan error
+}
+
+func ask(s *Session, doc Document) *asked {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	a := &asked{cancel, make(chan Suggestion, 1), make(chan error, 1)}
+	go func() {
+		got, err := s.Complete(ctx, doc, Options{})
+		if err != nil {
+			a.failed <- err
+			return
+		}
+		a.answer <- got
+	}()
+	return a
+}
+
+// What was suggested and is typed needs no engine.
+func TestTypingWhatWasSuggested(t *testing.T) {
+	e := &scripted{says: "return x", stop: engine.StopToken}
+	s := New(e).NewSession()
+	first, err := s.Complete(context.Background(), at("f(¦\n"), Options{})
+	if err != nil || first.Text != "return x" || first.Reused {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	asked := len(e.generations())
+	for typed, want := range map[string]string{"r": "eturn x", "return": " x", "return ": "x", "": "return x"} {
+		got, err := s.Complete(context.Background(), at("f("+typed+"¦\n"), Options{})
+		if err != nil || got.Text != want || !got.Reused || got.DecodedTokens != 0 {
+			t.Errorf("typed %q: %+v, %v", typed, got, err)
+		}
+	}
+	if n := len(e.generations()); n != asked {
+		t.Errorf("%d more requests", n-asked)
+	}
+	for name, doc := range map[string]string{
+		"another character": "f(x¦\n", "everything": "f(return x¦\n", "an edit above": "g(¦\n", "an edit below": "f(¦\n\n",
+	} {
+		if got, err := s.Complete(context.Background(), at(doc), Options{}); err != nil || got.Reused {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}
+
+// A running request goes on while what is typed agrees with what it says.
+func TestRunningRequestGoesOn(t *testing.T) {
+	e := newPaced()
+	s := New(e).NewSession()
+	first := ask(s, at("f(¦\n"))
+	e.say <- "re"
+	first.cancel(ErrSuperseded)
+	if err := <-first.failed; !errors.Is(err, ErrSuperseded) {
+		t.Fatal(err)
+	}
+	ahead := ask(s, at("f(ret¦\n")) // more than it has said yet
+	e.say <- "turn x"
+	close(e.say)
+	if got := <-ahead.answer; got.Text != "urn x" || !got.Reused {
+		t.Errorf("%+v", got)
+	}
+	if n := e.count(engine.Completion); n != 1 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+// It stops as soon as they part, and the new request gets its own.
+func TestPartedRequestStops(t *testing.T) {
+	e := newPaced()
+	s := New(e).NewSession()
+	first := ask(s, at("f(¦\n"))
+	e.say <- "re"
+	first.cancel(ErrSuperseded)
+	ahead := ask(s, at("f(rex¦\n"))
+	e.say <- "turn" // not what was typed
+	<-e.stopped
+	e.say <- "y"
+	close(e.say)
+	if got := <-ahead.answer; got.Text != "y" || got.Reused {
+		t.Errorf("%+v", got)
+	}
+}
+
+// An edit that parts with it stops it before anything new is asked.
+func TestChangeStopsWhatParts(t *testing.T) {
+	e := newPaced()
+	s := New(e).NewSession()
+	first := ask(s, at("f(¦\n"))
+	e.say <- "re"
+	s.Changed(at("f(r¦\n"))
+	e.say <- "turn"
+	s.Changed(at("f(x¦\n"))
+	<-e.stopped
+	if err := <-first.failed; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// A cancel that is not for the sake of a newer request stops the engine.
+func TestCancelStopsTheEngine(t *testing.T) {
+	e := newPaced()
+	s := New(e).NewSession()
+	first := ask(s, at("f(¦\n"))
+	e.say <- "re"
+	first.cancel(nil)
+	<-e.stopped
+	if err := <-first.failed; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	again := ask(s, at("f(¦\n"))
+	e.say <- "x"
+	close(e.say)
+	if got := <-again.answer; got.Text != "x" || got.Reused {
+		t.Errorf("%+v", got)
+	}
+}
+
+// The prompt below the cursor stays as it was while a burst lasts.
+func TestBurstKeepsTheSuffix(t *testing.T) {
+	e := &scripted{says: "x", stop: engine.StopToken, info: engine.Info{Model: "Qwen2.5 Coder"}}
+	s := New(e).NewSession()
+	clock := time.Unix(0, 0)
+	s.now = func() time.Time { return clock }
+	suffix := func(doc string) string {
+		t.Helper()
+		if _, err := s.Complete(context.Background(), at(doc), Options{}); err != nil {
+			t.Fatal(err)
+		}
+		requests := e.generations()
+		for _, piece := range requests[len(requests)-1].Prompt {
+			if !piece.Special {
+				return piece.Text
+			}
+		}
+		return ""
+	}
+	for _, step := range []struct {
+		doc, want string
+		wait      time.Duration
+	}{
+		{"a\nf¦\nz\n", "\nz\n", 0},
+		{"a\nf(¦)\nz\n", "\nz\n", time.Second},  // the editor closed it
+		{"a\nf(¦)\ny\n", ")\ny\n", time.Second}, // an edit below shows at once: the text is another
+		{"a\nf(b¦)\ny\n", ")\ny\n", time.Second},
+		{"a\nf(b¦\ny\n", ")\ny\n", time.Second},
+		{"a\nf(bc¦\ny\n", "\ny\n", 3 * time.Second}, // after a pause it is taken anew
+		{"b\nf(b¦)\ny\n", ")\ny\n", 0},             // another place
+	} {
+		clock = clock.Add(step.wait)
+		if got := suffix(step.doc); got != step.want {
+			t.Errorf("%q: the prompt shows %q, want %q", step.doc, got, step.want)
+		}
+	}
+}
+
+// A shown suggestion and the place of the cursor are prefilled.
+func TestPrefillAhead(t *testing.T) {
+	e := newPaced()
+	s := New(e).NewSession()
+	first := ask(s, at("f(¦\n"))
+	e.say <- "abc"
+	close(e.say)
+	<-first.answer
+	until(t, func() bool { return e.count(engine.WarmUp) == 1 })
+	last := e.requests[len(e.requests)-1]
+	if text := last.Prompt[len(last.Prompt)-1].Text; last.MaxTokens != 0 || !strings.HasSuffix(text, "abc") {
+		t.Errorf("%+v", last)
+	}
+	s.Moved(at("¦\nf(\n"), Options{})
+	until(t, func() bool { return e.count(engine.WarmUp) == 2 })
+}
+
+// until waits for another goroutine to get somewhere.
+func until(t *testing.T, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !done(); {
+		if time.Now().After(end) {
+			t.Fatal("never happened")
+		}
+		time.Sleep(time.Millisecond)
+	}
+}

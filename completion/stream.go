@@ -1,0 +1,162 @@
+package completion
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"tandem/completion/prompt"
+	"tandem/engine"
+)
+
+// stream is one run of the engine and what it has said so far. It is begun for
+// one state of a document and goes on as long as what is typed agrees with it:
+// requests come and go, each waiting for its end.
+//
+// Its goroutine owns the generation and writes the fields under mu; any number
+// of requests read them and wait for changed.
+type stream struct {
+	before, after string // the document at its beginning, apart at the cursor
+	rule          rule
+	stop          context.CancelCauseFunc
+
+	mu      sync.Mutex
+	changed chan struct{} // closed, and replaced, when more is known
+	text    string        // said so far, cut by the rule
+	ended   bool
+	stopped bool // before its end, by stop
+	result  Suggestion
+	err     error
+}
+
+// startStream asks c's engine to complete doc; the prompt shows suffix after the
+// cursor. ctx ends it, and so does stop.
+func startStream(ctx context.Context, c *Completer, doc Document, suffix string, opts Options) (*stream, error) {
+	layout, err := layoutFor(c.engine.Info(), opts.Layout)
+	if err != nil {
+		return nil, err
+	}
+	ctx, stop := context.WithCancelCause(ctx)
+	s := &stream{
+		before: doc.Text[:doc.Offset], after: doc.Text[doc.Offset:], rule: ruleAt(doc),
+		stop: stop, changed: make(chan struct{}),
+	}
+	go func() {
+		defer stop(nil)
+		s.run(ctx, c, doc.Path, suffix, layout, opts)
+	}()
+	return s, nil
+}
+
+func (s *stream) run(ctx context.Context, c *Completer, path, suffix string, layout prompt.Layout, opts Options) {
+	begin := time.Now()
+	var raw strings.Builder
+	res, err := c.engine.Generate(ctx, c.request(s.before, suffix, layout, opts), func(text string) bool {
+		raw.WriteString(text)
+		kept, end := s.rule.cut(raw.String(), false)
+		s.update(func() { s.text = kept })
+		return end == ""
+	})
+	if err != nil {
+		err = fmt.Errorf("completion: %s, layout %s: %w", path, layout.Name(), err)
+	}
+	final := s.rule.finish(raw.String(), res)
+	final.Layout, final.TotalMillis = layout.Name(), millis(time.Since(begin))
+	s.update(func() {
+		s.text, s.result, s.err, s.ended, s.stopped = final.Text, final, err, true, ctx.Err() != nil
+	})
+	if err == nil && final.Text != "" {
+		// A suggestion that is shown is prefilled as if it were accepted.
+		c.warm(ctx, s.before+final.Text, suffix, layout, opts)
+	}
+}
+
+// warm prefills the prompt behind before, with the least priority.
+func (c *Completer) warm(ctx context.Context, before, suffix string, layout prompt.Layout, opts Options) {
+	req := c.request(before, suffix, layout, opts)
+	req.MaxTokens, req.Priority = 0, engine.WarmUp
+	if _, err := c.engine.Generate(ctx, req, func(string) bool { return true }); err != nil && ctx.Err() == nil {
+		slog.Debug("completion: prefill ahead", "error", err)
+	}
+}
+
+// update changes what is known and wakes everybody who waits.
+func (s *stream) update(change func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change()
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// agreement is how a later state of a document goes with a stream.
+type agreement int
+
+const (
+	parted  agreement = iota // it says something else, or can say nothing any more
+	unknown                  // more was typed than it has said so far
+	agrees                   // what was typed is the beginning of what it says
+)
+
+// typedSince is what was typed at s's cursor to get from its document to the one
+// that stands before and after the cursor now; false if something else changed.
+func (s *stream) typedSince(before, after string) (typed string, ok bool) {
+	typed, ok = strings.CutPrefix(before, s.before)
+	return typed, ok && after == s.after
+}
+
+// check compares what was typed with what s says. Callers hold s.mu.
+func (s *stream) check(typed string) agreement {
+	switch {
+	case s.stopped || s.err != nil:
+		return parted
+	case s.ended && typed == s.text:
+		// Everything was typed. Nothing to suggest is an answer too, but only
+		// where it was asked for.
+		if typed == "" {
+			return agrees
+		}
+		return parted
+	case strings.HasPrefix(s.text, typed):
+		return agrees
+	case !s.ended && strings.HasPrefix(typed, s.text):
+		return unknown
+	}
+	return parted
+}
+
+// fits reports whether s may still answer for the document.
+func (s *stream) fits(before, after string) bool {
+	typed, ok := s.typedSince(before, after)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return ok && s.check(typed) != parted
+}
+
+// wait returns s's suggestion for a document in which typed has been typed since
+// it began; ok is false as soon as the two part. It ends with ctx's cause.
+func (s *stream) wait(ctx context.Context, typed string) (answer Suggestion, ok bool, err error) {
+	for {
+		s.mu.Lock()
+		verdict, ended, changed := s.check(typed), s.ended, s.changed
+		answer, err = s.result, s.err
+		s.mu.Unlock()
+		switch {
+		case err != nil:
+			return Suggestion{}, false, err
+		case verdict == parted:
+			return Suggestion{}, false, nil
+		case ended:
+			answer.Text = strings.TrimPrefix(answer.Text, typed)
+			return answer, true, nil
+		}
+		select {
+		case <-ctx.Done():
+			return Suggestion{}, false, context.Cause(ctx)
+		case <-changed:
+		}
+	}
+}
