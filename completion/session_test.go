@@ -207,7 +207,7 @@ func TestBurstKeepsTheSuffix(t *testing.T) {
 		{"a\nf(b¦)\ny\n", ")\ny\n", time.Second},
 		{"a\nf(b¦\ny\n", ")\ny\n", time.Second},
 		{"a\nf(bc¦\ny\n", "\ny\n", 3 * time.Second}, // after a pause it is taken anew
-		{"b\nf(b¦)\ny\n", ")\ny\n", 0},             // another place
+		{"b\nf(b¦)\ny\n", ")\ny\n", 0},              // another place
 	} {
 		clock = clock.Add(step.wait)
 		if got := suffix(step.doc); got != step.want {
