@@ -243,3 +243,32 @@ func until(t *testing.T, done func() bool) {
 		time.Sleep(time.Millisecond)
 	}
 }
+
+func TestSessionsAreBounded(t *testing.T) {
+	e := newPaced()
+	all := New(e).NewSessions()
+	first := all.Of("first")
+	running := ask(first, at("f(¦\n"))
+	e.say <- "x"
+	for i := range sessionsMax - 1 {
+		all.Of(strings.Repeat("p", i+1))
+	}
+	if all.Of("first") != first {
+		t.Error("a session was forgotten too early")
+	}
+	for i := range sessionsMax {
+		all.Of(strings.Repeat("q", i+1))
+	}
+	<-e.stopped // what is forgotten stops
+	if err := <-running.failed; err == nil {
+		t.Error("no error")
+	}
+	if len(all.byPath) != sessionsMax || len(all.recent) != sessionsMax || all.Of("first") == first {
+		t.Errorf("%d sessions", len(all.byPath))
+	}
+	all.Close("first")
+	all.Close("never")
+	if len(all.byPath) != sessionsMax-1 {
+		t.Errorf("%d sessions after a close", len(all.byPath))
+	}
+}
