@@ -36,7 +36,8 @@ type editor struct {
 	mu      sync.Mutex
 	arrived *sync.Cond
 	answers map[string]message // by id
-	notes   []message          // notifications of the server, in order
+	notes   []message          // notifications of the server that no test took yet, in order
+	all     []message          // all of them
 	asked   []message          // requests of the server, in order
 	reply   map[string]func(params json.RawMessage) any
 	closed  bool
@@ -153,7 +154,7 @@ func (e *editor) take(m message) {
 	case m.Method == "":
 		e.answers[string(m.ID)] = m
 	case m.ID == nil:
-		e.notes = append(e.notes, m)
+		e.notes, e.all = append(e.notes, m), append(e.all, m)
 	default:
 		e.asked = append(e.asked, m)
 		var result any
@@ -330,15 +331,25 @@ func (e *editor) note(method string, parts ...string) json.RawMessage {
 	e.t.Helper()
 	var found message
 	e.wait(fmt.Sprint(method, parts), func() bool {
-		i := slices.IndexFunc(e.notes, func(m message) bool {
-			return m.Method == method && !slices.ContainsFunc(parts, func(p string) bool { return !strings.Contains(string(m.Params), p) })
-		})
+		i := slices.IndexFunc(e.notes, func(m message) bool { return m.has(method, parts) })
 		if i >= 0 {
 			found, e.notes = e.notes[i], e.notes[i+1:]
 		}
 		return i >= 0
 	})
 	return found.Params
+}
+
+// seen waits for a notification, also where it was taken off the list.
+func (e *editor) seen(method string, parts ...string) {
+	e.t.Helper()
+	e.wait(fmt.Sprint(method, parts), func() bool {
+		return slices.ContainsFunc(e.all, func(m message) bool { return m.has(method, parts) })
+	})
+}
+
+func (m message) has(method string, parts []string) bool {
+	return m.Method == method && !slices.ContainsFunc(parts, func(p string) bool { return !strings.Contains(string(m.Params), p) })
 }
 
 // ready waits until the model is there.

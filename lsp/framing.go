@@ -72,27 +72,39 @@ var (
 // Read is the next message that is one.
 func (f *frames) Read(ctx context.Context) (jsonrpc2.Message, int64, error) {
 	for {
-		body, err := f.next()
+		msg, n, err := f.read(ctx)
 		var bad *jsonrpc2.Error
-		switch {
-		case errors.As(err, &bad):
-			f.refuse(ctx, nil, bad)
-			if err := f.resync(); err != nil {
+		if err == nil || !errors.As(err, &bad) {
+			if err != nil {
 				f.ended(err)
-				return nil, 0, err
 			}
-			continue
-		case err != nil:
-			f.ended(err)
-			return nil, 0, err
+			return msg, n, err
 		}
-		if msg, bad := parseMessage(body); bad != nil {
-			f.recut(body)
-			f.refuse(ctx, body, bad)
-		} else {
+	}
+}
+
+// read reads one message. What is malformed is answered, returned as an error of
+// type *jsonrpc2.Error, and left behind.
+func (f *frames) read(ctx context.Context) (jsonrpc2.Message, int64, error) {
+	body, err := f.next()
+	var bad *jsonrpc2.Error
+	if err != nil && !errors.As(err, &bad) {
+		return nil, 0, err
+	}
+	if err == nil {
+		var msg jsonrpc2.Message
+		if msg, bad = parseMessage(body); bad == nil {
 			return msg, int64(len(body)), nil
 		}
 	}
+	f.refuse(ctx, body, bad)
+	if bad.Code == jsonrpc2.ParseError {
+		f.unread(body) // its length may have been wrong: the next header may begin in it
+		if err := f.resync(); err != nil {
+			return nil, 0, err
+		}
+	}
+	return nil, 0, bad
 }
 
 // parseMessage reads a body. Bytes that are not UTF-8 become U+FFFD, one each,
@@ -193,14 +205,6 @@ func (f *frames) resync() error {
 			return err
 		}
 		tail = tail[max(0, len(tail)-maxHeaderBytes):]
-	}
-}
-
-// recut gives back what follows a header in the middle of a body: the message
-// before it was shorter than its own header promised.
-func (f *frames) recut(body []byte) {
-	if at := headerPattern.FindIndex(body); at != nil {
-		f.unread(body[at[0]:])
 	}
 }
 

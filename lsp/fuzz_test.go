@@ -33,7 +33,7 @@ func (c *oneWay) Close() error               { return nil }
 func FuzzFraming(f *testing.F) {
 	const last = `{"jsonrpc":"2.0","method":"the/last"}`
 	for _, seed := range []string{
-		"", "Content-Length: 2\r\n\r\n{}", "Content-Length: 5\r\n\r\n{\"a\":1}", "Content-Length: 99\r\n\r\n{}", "x\r\n\r\n", "Content-Length: -1\r\n\r\n",
+		"", "Content-Length:1\n", "Content-Length: 2\r\n\r\n{}", "Content-Length: 5\r\n\r\n{\"a\":1}", "Content-Length: 99\r\n\r\n{}", "x\r\n\r\n", "Content-Length: -1\r\n\r\n",
 		"Content-Length: 1073741825\r\n\r\n", "content-length:3\n\n[1]", "Content-Length: 4\r\n\r\nnull", "Content-Length", "\r\n", ":\r\n", strings.Repeat("y", 5000),
 		"Content-Length: 44\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tandem/x\"}",
 	} {

@@ -13,66 +13,69 @@ func framed(body string) string {
 	return fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body)
 }
 
+func askNone(id string) string { return `{"jsonrpc":"2.0","id":` + id + `,"method":"tandem/none"}` }
+
+var malformed = []struct {
+	name, raw string
+	id        string // of the answer; "" if there is none
+	code      int
+}{
+	{"no JSON", framed("{]"), "null", -32700},
+	{"a text", framed(`"text"`), "null", -32600},
+	{"a number", framed("1"), "null", -32600},
+	{"null", framed("null"), "null", -32600},
+	{"an empty batch", framed("[]"), "null", -32600},
+	{"a batch", framed("[" + askNone("1001") + "]"), "null", -32600},
+	{"no method", framed(`{"jsonrpc":"2.0","id":1002}`), "1002", -32600},
+	{"a method that is a number", framed(`{"jsonrpc":"2.0","id":1003,"method":3}`), "1003", -32600},
+	{"blanks", framed("   "), "null", -32700},
+	{"text behind the message", framed(askNone("1004") + "x"), "null", -32700},
+	{"deep nesting", framed(`{"jsonrpc":"2.0","id":1005,"method":"x","params":` + strings.Repeat("[", 200000) + strings.Repeat("]", 200000) + "}"), "null", -32700},
+
+	{"a number as id", framed(askNone("-7")), "-7", -32601},
+	{"the largest id", framed(askNone("9223372036854775807")), "9223372036854775807", -32601},
+	{"an id too large", framed(askNone("9223372036854775808")), "9223372036854775808", -32600},
+	{"a huge id", framed(askNone(strings.Repeat("9", 5000))), "null", -32600},
+	{"an id with a point", framed(askNone("1.5")), "1.5", -32600},
+	{"a text as id", framed(askNone(`"é😀"`)), `"é😀"`, -32601},
+	{"an empty text as id", framed(askNone(`""`)), `""`, -32601},
+	{"null as id", framed(askNone("null")), "", 0},
+	{"an object as id", framed(askNone("{}")), "null", -32600},
+	{"true as id", framed(askNone("true")), "null", -32600},
+
+	{"no length", "Content-Type: x\r\n\r\n" + framed(askNone("2000")), "null", -32700},
+	{"length 0", "Content-Length: 0\r\n\r\n", "null", -32700},
+	{"a negative length", "Content-Length: -5\r\n\r\n", "null", -32700},
+	{"a length that is no number", "Content-Length: x\r\n\r\n{}", "null", -32700},
+	{"a gigabyte", "Content-Length: 1073741824\r\n\r\n{}", "null", -32700},
+	{"more than there is", "Content-Length: 99999999999999999999999\r\n\r\n{}", "null", -32700},
+	{"a long header", strings.Repeat("x", 1<<20) + "\r\n\r\n", "null", -32700},
+	{"many headers", strings.Repeat("A: b\r\n", 1000) + "\r\n", "null", -32700},
+	{"garbage", "hello\r\n", "null", -32700},
+	{"too short a length", "Content-Length: 5\r\n\r\n" + askNone("2001"), "null", -32700},
+	{"too long a length", "Content-Length: 500\r\n\r\n" + askNone("2002"), "null", -32700},
+	{"small letters and a charset", "content-type: application/vscode-jsonrpc; charset=utf-8\r\ncontent-length: 53\r\n\r\n" + askNone("2003000"), "2003000", -32601},
+	{"lines that end with LF", "Content-Length: 50\n\n" + askNone("2004"), "2004", -32601},
+
+	{"an answer to nothing", framed(`{"jsonrpc":"2.0","id":77,"result":{}}`), "", 0},
+	{"a broken answer", framed(`{"jsonrpc":"2.0","id":{},"result":{}}`), "", 0},
+	{"cancel of nothing", framed(`{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":4711}}`), "", 0},
+	{"cancel of null", framed(`{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":null}}`), "", 0},
+	{"cancel without params", framed(`{"jsonrpc":"2.0","method":"$/cancelRequest"}`), "", 0},
+	{"change without params", framed(`{"jsonrpc":"2.0","method":"textDocument/didChange"}`), "", 0},
+	{"change with wrong params", framed(`{"jsonrpc":"2.0","method":"textDocument/didChange","params":{"textDocument":{"uri":"file:///home/me/project/a.go","version":2},"contentChanges":[{"range":7,"text":"x"}]}}`), "", 0},
+	{"change of what is not open", framed(`{"jsonrpc":"2.0","method":"textDocument/didChange","params":{"textDocument":{"uri":"file:///x","version":2},"contentChanges":[{"text":"x"}]}}`), "", 0},
+	{"close of what is not open", framed(`{"jsonrpc":"2.0","method":"textDocument/didClose","params":{"textDocument":{"uri":"file:///x"}}}`), "", 0},
+	{"a negative line", framed(`{"jsonrpc":"2.0","id":3000,"method":"textDocument/inlineCompletion","params":{"textDocument":{"uri":"file:///home/me/project/a.go"},"position":{"line":-1,"character":0},"context":{"triggerKind":1}}}`), "3000", -32602},
+	{"show of nothing", framed(`{"jsonrpc":"2.0","method":"tandem/didShow","params":{"id":"99"}}`), "", 0},
+	{"show of an array", framed(`{"jsonrpc":"2.0","method":"tandem/didShow","params":[]}`), "", 0},
+	{"explain of nothing", framed(`{"jsonrpc":"2.0","id":3001,"method":"tandem/explain"}`), "3001", -32602},
+}
+
 // TestMalformed: whatever comes, the server answers it as JSON-RPC has it, lives
 // on and has the document right.
 func TestMalformed(t *testing.T) {
-	ask := func(id string) string { return `{"jsonrpc":"2.0","id":` + id + `,"method":"tandem/none"}` }
-	for _, test := range []struct {
-		name, raw string
-		id        string // of the answer; "" if there is none
-		code      int
-	}{
-		{"no JSON", framed("{]"), "null", -32700},
-		{"a text", framed(`"text"`), "null", -32600},
-		{"a number", framed("1"), "null", -32600},
-		{"null", framed("null"), "null", -32600},
-		{"an empty batch", framed("[]"), "null", -32600},
-		{"a batch", framed("[" + ask("1001") + "]"), "null", -32600},
-		{"no method", framed(`{"jsonrpc":"2.0","id":1002}`), "1002", -32600},
-		{"a method that is a number", framed(`{"jsonrpc":"2.0","id":1003,"method":3}`), "1003", -32600},
-		{"blanks", framed("   "), "null", -32700},
-		{"text behind the message", framed(ask("1004") + "x"), "null", -32700},
-		{"deep nesting", framed(`{"jsonrpc":"2.0","id":1005,"method":"x","params":` + strings.Repeat("[", 200000) + strings.Repeat("]", 200000) + "}"), "null", -32700},
-
-		{"a number as id", framed(ask("-7")), "-7", -32601},
-		{"the largest id", framed(ask("9223372036854775807")), "9223372036854775807", -32601},
-		{"an id too large", framed(ask("9223372036854775808")), "9223372036854775808", -32600},
-		{"a huge id", framed(ask(strings.Repeat("9", 5000))), "null", -32600},
-		{"an id with a point", framed(ask("1.5")), "1.5", -32600},
-		{"a text as id", framed(ask(`"é😀"`)), `"é😀"`, -32601},
-		{"an empty text as id", framed(ask(`""`)), `""`, -32601},
-		{"null as id", framed(ask("null")), "", 0},
-		{"an object as id", framed(ask("{}")), "null", -32600},
-		{"true as id", framed(ask("true")), "null", -32600},
-
-		{"no length", "Content-Type: x\r\n\r\n" + framed(ask("2000")), "null", -32700},
-		{"length 0", "Content-Length: 0\r\n\r\n", "null", -32700},
-		{"a negative length", "Content-Length: -5\r\n\r\n", "null", -32700},
-		{"a length that is no number", "Content-Length: x\r\n\r\n{}", "null", -32700},
-		{"a gigabyte", "Content-Length: 1073741824\r\n\r\n{}", "null", -32700},
-		{"more than there is", "Content-Length: 99999999999999999999999\r\n\r\n{}", "null", -32700},
-		{"a long header", strings.Repeat("x", 1<<20) + "\r\n\r\n", "null", -32700},
-		{"many headers", strings.Repeat("A: b\r\n", 1000) + "\r\n", "null", -32700},
-		{"garbage", "hello\r\n", "null", -32700},
-		{"too short a length", "Content-Length: 5\r\n\r\n" + ask("2001"), "null", -32700},
-		{"too long a length", "Content-Length: 500\r\n\r\n" + ask("2002"), "null", -32700},
-		{"small letters and a charset", "content-type: application/vscode-jsonrpc; charset=utf-8\r\ncontent-length: 53\r\n\r\n" + ask("2003000"), "2003000", -32601},
-		{"lines that end with LF", "Content-Length: 50\n\n" + ask("2004"), "2004", -32601},
-
-		{"an answer to nothing", framed(`{"jsonrpc":"2.0","id":77,"result":{}}`), "", 0},
-		{"a broken answer", framed(`{"jsonrpc":"2.0","id":{},"result":{}}`), "", 0},
-		{"cancel of nothing", framed(`{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":4711}}`), "", 0},
-		{"cancel of null", framed(`{"jsonrpc":"2.0","method":"$/cancelRequest","params":{"id":null}}`), "", 0},
-		{"cancel without params", framed(`{"jsonrpc":"2.0","method":"$/cancelRequest"}`), "", 0},
-		{"change without params", framed(`{"jsonrpc":"2.0","method":"textDocument/didChange"}`), "", 0},
-		{"change with wrong params", framed(`{"jsonrpc":"2.0","method":"textDocument/didChange","params":{"textDocument":{"uri":"file:///home/me/project/a.go","version":2},"contentChanges":[{"range":7,"text":"x"}]}}`), "", 0},
-		{"change of what is not open", framed(`{"jsonrpc":"2.0","method":"textDocument/didChange","params":{"textDocument":{"uri":"file:///x","version":2},"contentChanges":[{"text":"x"}]}}`), "", 0},
-		{"close of what is not open", framed(`{"jsonrpc":"2.0","method":"textDocument/didClose","params":{"textDocument":{"uri":"file:///x"}}}`), "", 0},
-		{"a negative line", framed(`{"jsonrpc":"2.0","id":3000,"method":"textDocument/inlineCompletion","params":{"textDocument":{"uri":"file:///home/me/project/a.go"},"position":{"line":-1,"character":0},"context":{"triggerKind":1}}}`), "3000", -32602},
-		{"show of nothing", framed(`{"jsonrpc":"2.0","method":"tandem/didShow","params":{"id":"99"}}`), "", 0},
-		{"show of an array", framed(`{"jsonrpc":"2.0","method":"tandem/didShow","params":[]}`), "", 0},
-		{"explain of nothing", framed(`{"jsonrpc":"2.0","id":3001,"method":"tandem/explain"}`), "3001", -32602},
-	} {
+	for _, test := range malformed {
 		t.Run(test.name, func(t *testing.T) {
 			text := ""
 			e := start(t, echoing(func(q lsp.Question) lsp.Answer { text = q.Text; return lsp.Answer{} }))

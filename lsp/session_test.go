@@ -243,8 +243,8 @@ func TestLoading(t *testing.T) {
 	close(half)
 	e.note("$/progress", `"percentage":50`)
 	close(whole)
-	e.note("$/progress", `"end"`)
 	e.ready()
+	e.seen("$/progress", `"end"`)
 	last := e.suggest("a.go", 1, automatic)
 	<-s.held
 	e.note("tandem/status", `"busy"`)
