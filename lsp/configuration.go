@@ -28,6 +28,13 @@ func (w *warnings) once(text string) bool {
 	return true
 }
 
+// showOnce shows the user a message that they have not seen in this session.
+func (s *server) showOnce(kind protocol.MessageType, text string) {
+	if s.warned.once(text) {
+		s.out.send(protocol.MethodWindowShowMessage, &protocol.ShowMessageParams{Type: kind, Message: "tandem: " + text})
+	}
+}
+
 // configure makes the settings in use: the configuration file's, overridden by
 // those of initialize, overridden by the latest that the client sent.
 func (s *server) configure(initial, latest json.RawMessage) {
@@ -35,11 +42,7 @@ func (s *server) configure(initial, latest json.RawMessage) {
 	settings, more := settings.with(latest)
 	for _, text := range append(wrong, more...) {
 		s.log.Warn("settings", "problem", text)
-		if s.warned.once(text) {
-			s.out.send(protocol.MethodWindowShowMessage, &protocol.ShowMessageParams{
-				Type: protocol.MessageTypeWarning, Message: "tandem: " + text,
-			})
-		}
+		s.showOnce(protocol.MessageTypeWarning, text)
 	}
 	s.settings.Store(&settings)
 	s.model.configure(&settings)

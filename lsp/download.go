@@ -2,6 +2,7 @@ package lsp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"go.lsp.dev/protocol"
@@ -12,6 +13,9 @@ const (
 	actionDownload = "Download"
 	actionNotNow   = "Not now"
 )
+
+// errDeclined says that the user did not agree to a download.
+var errDeclined = errors.New("the download was declined, an explicit request asks again")
 
 // download gets what a model lacks. The user is asked every time: nothing is sent
 // over the network before they agreed to the size and the host.
@@ -25,7 +29,7 @@ func (m *model) download(ctx context.Context, name string) error {
 	}
 	remedy := fmt.Sprintf("%s is not on this machine: `tandem pull %s` gets it", name, name)
 	if m.s.opt.Pull == nil {
-		return fmt.Errorf("%s", remedy)
+		return errors.New(remedy)
 	}
 	m.mu.Lock()
 	m.set(Unloaded, "waiting for the answer whether to download "+name, -1)
@@ -37,7 +41,7 @@ func (m *model) download(ctx context.Context, name string) error {
 		Actions: []protocol.MessageActionItem{{Title: actionDownload}, {Title: actionNotNow}},
 	}, &answer)
 	if !asked || answer == nil || answer.Title != actionDownload {
-		return fmt.Errorf("%s; an explicit request asks again", remedy)
+		return fmt.Errorf("%s; %w", remedy, errDeclined)
 	}
 	report, done := m.progress(Downloading, fmt.Sprintf("Downloading %s, %s from %s", name, size(d.Bytes), d.Host))
 	defer done()

@@ -42,9 +42,11 @@ func (s *server) initialize(params []byte) (job, error) {
 	if s.phase.Load() != phaseStarting {
 		return nil, jsonrpc2.NewError(jsonrpc2.InvalidRequest, "initialize comes once")
 	}
-	if err := json.Unmarshal(params, &s.client); err != nil {
+	var c client
+	if err := json.Unmarshal(params, &c); err != nil {
 		return nil, badParams(err)
 	}
+	s.client = c
 	s.mapper = newMapper(s.client.Capabilities.General.PositionEncodings)
 	s.setFolders(s.client.folders())
 	s.configure(s.client.InitializationOptions, nil)

@@ -2,11 +2,14 @@ package lsp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
+
+	"go.lsp.dev/protocol"
 
 	"tandem/engine"
 )
@@ -198,8 +201,12 @@ func (m *model) load(ctx context.Context, name string) {
 	case gaveUp:
 		m.set(Unloaded, "loading was given up", -1)
 	default:
-		m.s.log.Error("loading failed", "model", name, "error", err)
-		m.set(Failed, strings.ReplaceAll(err.Error(), "\n", "; "), -1)
+		text := strings.ReplaceAll(err.Error(), "\n", "; ")
+		m.s.log.Error("loading failed", "model", name, "error", text)
+		m.set(Failed, text, -1)
+		if !errors.Is(err, errDeclined) {
+			m.s.showOnce(protocol.MessageTypeError, text)
+		}
 	}
 	m.tellLocked()
 }

@@ -272,6 +272,7 @@ func TestLoadFails(t *testing.T) {
 	e := start(t, opt)
 	e.open("a.go", "go", "x")
 	e.note("tandem/status", `"error"`, "no weights: get them")
+	e.seen("window/showMessage", `"type":1`, "no weights: get them")
 	e.suggest("a.go", 1, automatic).text(e)
 	var why lsp.Explanation
 	e.ask("tandem/explain", e.place("a.go", 1)).into(e, &why)
@@ -321,6 +322,9 @@ func TestDownload(t *testing.T) {
 	e.ready()
 	if pulls != 1 {
 		t.Errorf("%d downloads", pulls)
+	}
+	if slices.ContainsFunc(e.all, func(m message) bool { return m.Method == "window/showMessage" }) {
+		t.Error("who declined is told so")
 	}
 	e.quit()
 }
