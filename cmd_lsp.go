@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -28,6 +30,10 @@ docs/lsp-extensions.md tells what this server adds to the protocol.`
 
 // Run serves one editor.
 func (c *lspCmd) Run(a *app) error {
+	settings, err := lspSettings(a)
+	if err != nil {
+		return err
+	}
 	pull := models.Options{HubURL: c.Hub, Mirror: c.Mirror, Proxy: c.Proxy, Token: os.Getenv("HF_TOKEN")}
 	return lsp.Serve(a.ctx, stdio{a.in, a.out}, lsp.Options{
 		Load: func(ctx context.Context, model string, progress func(float64)) (engine.Engine, error) {
@@ -50,10 +56,24 @@ func (c *lspCmd) Run(a *app) error {
 			_, err = models.Pull(ctx, m, pull)
 			return err
 		},
-		Settings: lsp.Settings{Model: a.Model, MaxTokens: a.Tokens},
+		Settings: settings,
 		Version:  version,
 		Log:      a.log,
 	})
+}
+
+// lspSettings are the settings file's, with the flags.
+func lspSettings(a *app) (lsp.Settings, error) {
+	settings := lsp.Settings{Model: a.Model, MaxTokens: a.Tokens}
+	raw, err := json.Marshal(a.settings.LSP)
+	if err != nil {
+		return settings, err
+	}
+	settings, wrong := settings.With(raw)
+	if len(wrong) > 0 {
+		return settings, fmt.Errorf("%s: table lsp: %s", a.settings.Path, wrong[0])
+	}
+	return settings, nil
 }
 
 // missing tells what a pull of model would download, if it is a model that pull

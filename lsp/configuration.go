@@ -38,8 +38,8 @@ func (s *server) showOnce(kind protocol.MessageType, text string) {
 // configure makes the settings in use: the configuration file's, overridden by
 // those of initialize, overridden by the latest that the client sent.
 func (s *server) configure(initial, latest json.RawMessage) {
-	settings, wrong := s.opt.Settings.with(initial)
-	settings, more := settings.with(latest)
+	settings, wrong := s.opt.Settings.With(initial)
+	settings, more := settings.With(latest)
 	for _, text := range append(wrong, more...) {
 		s.log.Warn("settings", "problem", text)
 		s.showOnce(protocol.MessageTypeWarning, text)

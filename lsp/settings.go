@@ -105,9 +105,9 @@ var settingKeys = []setting{
 // clientKeys are settings of the editors' own that lie beside the server's.
 var clientKeys = []string{"path", "args", "trace"}
 
-// with is s overridden by what a client sent, and what is wrong with that. The
+// With is s overridden by what a client sent, and what is wrong with that. The
 // object may lie under the section's name. Null and nothing change nothing.
-func (s Settings) with(raw json.RawMessage) (Settings, []string) {
+func (s Settings) With(raw json.RawMessage) (Settings, []string) {
 	var values map[string]json.RawMessage
 	if len(raw) == 0 {
 		return s, nil
@@ -116,7 +116,7 @@ func (s Settings) with(raw json.RawMessage) (Settings, []string) {
 		return s, []string{"the settings are no object: send {\"" + section + "\": {…}}"}
 	}
 	if inner, ok := values[section]; ok {
-		return s.with(inner)
+		return s.With(inner)
 	}
 	var wrong []string
 	for _, key := range slices.Sorted(maps.Keys(values)) {
