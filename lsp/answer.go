@@ -121,7 +121,7 @@ func (s *server) compute(ctx context.Context, r *request) (answer Answer, reason
 	case <-ctx.Done():
 		return Answer{}, "", ctx.Err()
 	case o := <-done:
-		r.record.Stages = append(r.record.Stages, o.Stages...)
+		r.record.include(o.Stages)
 		return o.Answer, "", o.error
 	}
 }

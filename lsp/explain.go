@@ -35,6 +35,12 @@ func (r *record) stage(name, note string) {
 	r.last = now
 }
 
+// include notes the completer's own stages, which end now.
+func (r *record) include(stages []ExplanationStage) {
+	r.Stages = append(r.Stages, stages...)
+	r.last = time.Now()
+}
+
 // finish notes what came of the request.
 func (r *record) finish(a Answer, reason string, err error) *record {
 	r.TotalMS = millis(time.Since(r.start))

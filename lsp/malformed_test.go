@@ -2,6 +2,7 @@ package lsp_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -159,6 +160,37 @@ func TestPlaces(t *testing.T) {
 		if change(test.version, test.text); asked.Text != test.want {
 			t.Errorf("%s: the document is %q, want %q", test.text, asked.Text, test.want)
 		}
+	}
+	e.quit()
+}
+
+// TestOrder: edits are made in the order in which they came, while requests run
+// beside them.
+func TestOrder(t *testing.T) {
+	var asked lsp.Question
+	e := start(t, echoing(func(q lsp.Question) lsp.Answer {
+		if q.Manual {
+			asked = q
+		}
+		return lsp.Answer{}
+	}))
+	e.open("a.go", "go", "é😀\n")
+	e.ready()
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range 2000 {
+		places := []int{0}
+		for at := range e.texts["a.go"] {
+			places = append(places, at)
+		}
+		from := places[max(0, len(places)-1-r.IntN(20))]
+		e.change("a.go", from, from, []string{"x", "é", "😀", "\n"}[r.IntN(4)])
+		if i%10 == 0 {
+			e.suggest("a.go", from, automatic)
+		}
+	}
+	e.suggest("a.go", 0, invoked).message(e)
+	if asked.Text != e.texts["a.go"] {
+		t.Errorf("after 2000 edits the texts differ: %d bytes here, %d there", len(e.texts["a.go"]), len(asked.Text))
 	}
 	e.quit()
 }
