@@ -25,6 +25,7 @@ func TestErrors(t *testing.T) {
 	broken := h.write("broken.gguf", "GGUF and then nothing of use for a model at all")
 	bad := h.write("bad.toml", "\nmodle = 'x'\n")
 	worse := h.write("worse.toml", "device = 'gpu'\n")
+	editor := h.write("editor.toml", "[lsp]\ntrigger = 'never'\n")
 	for _, test := range []struct {
 		code int
 		want string // parts of the line, separated by |
@@ -44,6 +45,7 @@ func TestErrors(t *testing.T) {
 		{1, "--context|4096", []string{"generate", "x", "--context", "5000", "--model", h.model}},
 		{1, "unknown shape|tiny-qwen2", []string{"synth", "tiny", filepath.Join(h.dir, "x.gguf")}},
 		{1, "nope", []string{"pull", "nope"}},
+		{1, "editor.toml|trigger|manual", []string{"lsp", "--config", editor}},
 		{2, "--device|\"cpu\",\"ref\"", []string{"generate", "x", "--device", "gpu"}},
 		{2, "--layout", []string{"complete", source + ":1:1", "--layout", "other"}},
 		{2, "unknown flag --modle", []string{"doctor", "--modle", "x"}},

@@ -36,6 +36,7 @@ type cli struct {
 	Tokenize tokenizeCmd `cmd:"" help:"Turn standard input into token ids, or ids into text."`
 	Bench    benchCmd    `cmd:"" help:"Measure prefill and decode beside the machine's limits."`
 	Synth    synthCmd    `cmd:"" help:"Write a GGUF file of random weights in the shape of a real model."`
+	LSP      lspCmd      `cmd:"" name:"lsp" help:"Serve an editor over standard input and output (language server protocol)."`
 	Eval     evalCmd     `cmd:"" help:"Measure quality."`
 	Pull     pullCmd     `cmd:"" help:"Download a model."`
 	Models   modelsCmd   `cmd:"" help:"List the models that pull knows and which are here."`

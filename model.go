@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -17,8 +18,16 @@ type loaded struct {
 	loadTime  time.Duration
 }
 
-// openModel loads the model that the flags name. Nothing is downloaded.
+// openModel loads the model that the flags name and draws how far it is. Nothing
+// is downloaded.
 func openModel(a *app) (*loaded, error) {
+	bar := newProgress(a.err, "loading")
+	defer bar.done()
+	return loadModel(a.ctx, a, func(share float64) { bar.show(share, "") })
+}
+
+// loadModel loads the model that the flags name, and tells progress the share done.
+func loadModel(ctx context.Context, a *app, progress func(share float64)) (*loaded, error) {
 	start := time.Now()
 	path, _, err := models.Resolve("", a.Model)
 	if err != nil {
@@ -38,10 +47,8 @@ func openModel(a *app) (*loaded, error) {
 	if m.devices.decode != m.devices.prefill {
 		opt.Decode = m.executor(m.devices.decode)
 	}
-	bar := newProgress(a.err, "loading")
-	opt.Progress = func(share float64) { bar.show(share, "") }
-	m.engine, err = engine.Open(a.ctx, opt)
-	bar.done()
+	opt.Progress = progress
+	m.engine, err = engine.Open(ctx, opt)
 	if err != nil {
 		m.closeDevices()
 		return nil, err

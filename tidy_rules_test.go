@@ -29,7 +29,7 @@ type layer struct {
 // Tests may import what they please: they wire real parts together as main does.
 var layers = []layer{
 	{"internal/...", nil, nil},
-	{"lsp", []string{"completion/...", "context/workspace"}, []string{"go.lsp.dev"}},
+	{"lsp", []string{"completion/...", "context/workspace", "engine"}, []string{"go.lsp.dev"}},
 	{"openai", []string{"completion/prompt", "completion/chat", "engine", "engine/sample"}, nil},
 	{"bench/accuracy", []string{"engine/...", "kernels/...", "models"}, nil}, // a program: wires as main does
 	{"bench/compare", []string{"models"}, nil},

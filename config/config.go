@@ -33,6 +33,7 @@ type Config struct {
 
 	Pull Pull `toml:"pull"`
 	Log  Log  `toml:"log"`
+	LSP  LSP  `toml:"lsp"`
 
 	// Path is the file that was read, "" if there is none.
 	Path string `toml:"-"`
@@ -50,6 +51,16 @@ type Log struct {
 	Level      string `toml:"level"` // debug, info, warn, error
 	File       string `toml:"file"`
 	SourceText bool   `toml:"source_text"` // source code and prompts may stand in the log
+}
+
+// LSP is for editors, whose own settings override it; docs/lsp-extensions.md says
+// what its keys mean. Its JSON is what an editor would send.
+type LSP struct {
+	Enabled           *bool           `toml:"enabled" json:"enabled,omitempty"`
+	Languages         map[string]bool `toml:"languages" json:"languages,omitempty"`
+	Exclude           []string        `toml:"exclude" json:"exclude,omitempty"`
+	Trigger           string          `toml:"trigger" json:"trigger,omitempty"`
+	IdleUnloadMinutes *float64        `toml:"idle_unload_minutes" json:"idleUnloadMinutes,omitempty"`
 }
 
 // Load reads the settings at path. With path "" it reads the user's own file,

@@ -3,6 +3,7 @@ package config
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -26,6 +27,12 @@ proxy = "http://proxy.example:3128"
 level = "debug"
 file = "/var/log/tandem.log"
 source_text = true
+[lsp]
+enabled = false
+languages = { go = true, "*" = false }
+exclude = ["gen/**"]
+trigger = "manual"
+idle_unload_minutes = 5
 `
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -34,14 +41,16 @@ source_text = true
 	if err != nil {
 		t.Fatal(err)
 	}
+	off, five := false, 5.0
 	want := Config{
 		Model: "smollm2-135m", Device: "cpu", PrefillDevice: "cpu", DecodeDevice: "ref",
 		KV: "q8_0", Threads: 3, Context: 4096, Tokens: 17,
 		Pull: Pull{Hub: "https://hub.example", Mirror: "/srv/models", Proxy: "http://proxy.example:3128"},
 		Log:  Log{Level: "debug", File: "/var/log/tandem.log", SourceText: true},
+		LSP:  LSP{&off, map[string]bool{"go": true, "*": false}, []string{"gen/**"}, "manual", &five},
 		Path: path,
 	}
-	if got != want {
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
 	if got.Value("pull.hub") != want.Pull.Hub || got.Value("threads") != "3" || got.Value("pull") != "" || got.Value("-") != "" {
@@ -85,7 +94,7 @@ func TestDefaultFile(t *testing.T) {
 	home := t.TempDir()
 	t.Setenv("XDG_CONFIG_HOME", home)
 	t.Setenv("XDG_STATE_HOME", home)
-	if c, err := Load(""); err != nil || c != (Config{}) {
+	if c, err := Load(""); err != nil || !reflect.DeepEqual(c, Config{}) {
 		t.Errorf("without a file: %+v, %v", c, err)
 	}
 	if _, err := Load(filepath.Join(home, "other.toml")); err == nil {

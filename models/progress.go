@@ -18,6 +18,7 @@ const (
 // a line now and then. It belongs to one goroutine. A nil reporter is silent.
 type reporter struct {
 	w        io.Writer
+	told     func(have, whole int64) // nil for none
 	label    string
 	terminal bool
 
@@ -28,11 +29,14 @@ type reporter struct {
 	start, shown time.Time
 }
 
-func newReporter(w io.Writer, label string) *reporter {
-	if w == nil {
+func newReporter(w io.Writer, told func(have, whole int64), label string) *reporter {
+	if w == nil && told == nil {
 		return nil
 	}
-	return &reporter{w: w, label: label, terminal: isTerminal(w)}
+	if w == nil {
+		w = io.Discard
+	}
+	return &reporter{w: w, told: told, label: label, terminal: isTerminal(w)}
 }
 
 // isTerminal reports whether w is a device that shows characters.
@@ -99,6 +103,9 @@ func (r *reporter) set(n int64) {
 		return
 	}
 	r.at = n
+	if r.told != nil {
+		r.told(n, r.total)
+	}
 	if r.bar != nil {
 		r.bar.Set64(min(max(n-r.begun, 0), r.total-r.begun))
 		return

