@@ -120,14 +120,14 @@ func TestLinks(t *testing.T) {
 
 // TestFolderInFolder has rules of the outer folder end at the inner one.
 func TestFolderInFolder(t *testing.T) {
-	w, dir := newFolder(t, map[string]string{gitIgnore: "*.go\n", "a.go": "a", "in/a.go": "in", "inner/a.go": "x"})
+	w, dir := newFolder(t, map[string]string{gitIgnore: "*.go\n", "a.go": "a", "in/a.go": "in", "in/b.txt": "in", "inner/a.go": "x"})
 	checkRead(t, w, filepath.Join(dir, "in", "a.go"), ErrExcluded)
 	if err := w.SetFolders(dir, filepath.Join(dir, "in")); err != nil {
 		t.Fatal(err)
 	}
 	checkRead(t, w, filepath.Join(dir, "in", "a.go"), "in")
 	checkRead(t, w, filepath.Join(dir, "inner", "a.go"), ErrExcluded)
-	if files := walkAll(t, w).Files; len(files) != 2 || files[1].Path != filepath.Join(dir, "in", "a.go") {
+	if files := walkAll(t, w).Files; len(files) != 3 || files[1].Path != filepath.Join(dir, "in", "a.go") {
 		t.Errorf("a walk finds %v", files)
 	}
 }

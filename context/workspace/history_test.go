@@ -64,29 +64,6 @@ func TestEdits(t *testing.T) {
 	checkEdits(t, "after a pause", w, "b:0 -B +B!", "a:6 -six +", "a:0 -one|two +y|z|x = two", "b:0 -B! +?B!")
 }
 
-// TestEditsOfASnapshotStay merges, moves, closes and drops hunks that a snapshot has.
-func TestEditsOfASnapshotStay(t *testing.T) {
-	w := New(nil)
-	open(t, w, "a", strings.Repeat("line\n", 50))
-	change(t, w, "a", Edit{5 * 40, 5 * 40, "x"})
-	change(t, w, "a", Edit{5 * 20, 5 * 20, "y"})
-	s := w.Snapshot()
-	want := slices.Clone(s.edits)
-	shown := s.Edits()
-	typeAt(t, w, "a", 0, "z\nz")
-	change(t, w, "a", Edit{5*20 + 3, 5*20 + 4, ""})
-	for range 2 {
-		open(t, w, "a", "another")
-		typeAt(t, w, "a", 0, "z")
-	}
-	if err := w.Close("a"); err != nil {
-		t.Fatal(err)
-	}
-	if got := s.Edits(); fmt.Sprint(got) != fmt.Sprint(shown) || fmt.Sprint(s.edits) != fmt.Sprint(want) {
-		t.Errorf("the snapshot's edits became %+v, were %+v", s.edits, want)
-	}
-}
-
 func TestEditsUndone(t *testing.T) {
 	w := New(nil)
 	open(t, w, "a", "one\ntwo\n")

@@ -101,6 +101,45 @@ func TestWalkCancelled(t *testing.T) {
 	}
 }
 
+// countdown is a context that is cancelled when it has been asked so often.
+type countdown struct {
+	context.Context
+	left int
+}
+
+func (c *countdown) Err() error {
+	if c.left--; c.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestWalkCancelledAnywhere cancels at each place that looks: the walk ends soon
+// after, and never with a part of the files.
+func TestWalkCancelledAnywhere(t *testing.T) {
+	const dirs = 20
+	files := map[string]string{}
+	for i := range dirs {
+		files[fmt.Sprintf("%02d/a.go", i)] = ""
+	}
+	w, _ := newFolder(t, files)
+	for left := 0; ; left++ {
+		w.Refresh()
+		s := w.Snapshot()
+		ctx := &countdown{t.Context(), left}
+		list, err := s.Walk(ctx, Limits{})
+		if err == nil {
+			if len(list.Files) != dirs || left < dirs {
+				t.Errorf("%d files, asked %d times", len(list.Files), left)
+			}
+			return
+		}
+		if ctx.left < -2 {
+			t.Fatalf("went on %d times after it was cancelled", -ctx.left)
+		}
+	}
+}
+
 // TestWalkCache counts walks by what they find: a file that was made behind the
 // workspace's back shows that the folder was read again.
 func TestWalkCache(t *testing.T) {
