@@ -15,9 +15,9 @@ type result struct {
 	// Positions at which ref's best token is cpu's, or llama.cpp's: what an exact
 	// engine would reach.
 	sameRefCPU, sameRefPeer int
-	prompts int
-	parted  int     // prompts whose greedy continuations differ
-	gap     float64 // largest distance of the peer's best two at a first difference
+	prompts                 int
+	parted                  int     // prompts whose greedy continuations differ
+	gap                     float64 // largest distance of the peer's best two at a first difference
 }
 
 func (r *result) add(peer, cpu []float32) {
