@@ -9,19 +9,26 @@ import (
 // result sums up the positions of one model.
 type result struct {
 	kl      []float64 // KL(llama.cpp || cpu) of each position, nats
+	later   []float64 // the same without each window's first position
 	same    int       // positions at which both have the same best token
 	refCPU  []float64 // KL(ref || cpu)
 	refPeer []float64 // KL(ref || llama.cpp)
 	// Positions at which ref's best token is cpu's, or llama.cpp's: what an exact
 	// engine would reach.
 	sameRefCPU, sameRefPeer int
-	prompts int
-	parted  int     // prompts whose greedy continuations differ
-	gap     float64 // largest distance of the peer's best two at a first difference
+	prompts                 int
+	parted                  int     // prompts whose greedy continuations differ
+	gap                     float64 // largest distance of the peer's best two at a first difference
 }
 
-func (r *result) add(peer, cpu []float32) {
-	r.kl = append(r.kl, divergence(peer, cpu))
+// add compares a window's position pos. The first one has no context: a few of
+// its activations are a thousand times the others, and coarse scales lose those.
+func (r *result) add(pos int, peer, cpu []float32) {
+	kl := divergence(peer, cpu)
+	r.kl = append(r.kl, kl)
+	if pos > 0 {
+		r.later = append(r.later, kl)
+	}
 	if best(peer) == best(cpu) {
 		r.same++
 	}
@@ -46,16 +53,27 @@ func (r *result) passes() bool {
 // row is the model's line of the table.
 func (r *result) row(name string) string {
 	sorted := slices.Sorted(slices.Values(r.kl))
-	return fmt.Sprintf("| %s | %d | %.5f; %.4f; %.3f | %s | %d | %.5f; %s | %.5f; %s | %d of %d; %.3f nats |", name, len(r.kl),
-		mean(r.kl), sorted[len(sorted)*99/100], sorted[len(sorted)-1], share(r.same, len(r.kl)),
-		len(r.refCPU), mean(r.refCPU), share(r.sameRefCPU, len(r.refCPU)), mean(r.refPeer), share(r.sameRefPeer, len(r.refPeer)),
-		r.parted, r.prompts, r.gap)
+	return fmt.Sprintf("| %s | %d | %.5f; %.5f; %.4f; %.3f | %s | %d | %s | %s | %s |", name, len(r.kl),
+		mean(r.kl), mean(r.later), sorted[len(sorted)*99/100], sorted[len(sorted)-1], share(r.same, len(r.kl)),
+		len(r.refCPU), exact(r.refCPU, r.sameRefCPU), exact(r.refPeer, r.sameRefPeer), r.greedy())
+}
+
+// exact words a distance from exact arithmetic, if it was measured.
+func exact(kl []float64, same int) string {
+	if len(kl) == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.5f; %s", mean(kl), share(same, len(kl)))
+}
+
+func (r *result) greedy() string {
+	if r.prompts == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%d of %d; %.3f nats", r.parted, r.prompts, r.gap)
 }
 
 func share(part, whole int) string {
-	if whole == 0 {
-		return "-"
-	}
 	return fmt.Sprintf("%.2f %%", 100*float64(part)/float64(whole))
 }
 

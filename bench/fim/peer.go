@@ -18,12 +18,17 @@ import (
 // the same PSM prompt, greedy, with its prompt cache on. It is for measuring
 // beside this engine only.
 type peer struct {
-	url string
+	url    string
+	client *http.Client
 }
 
 // Peer is the Source that asks the llama-server at url, such as
 // http://127.0.0.1:8080.
-func Peer(url string) Source { return peer{url: strings.TrimRight(url, "/")} }
+func Peer(url string) Source {
+	// llama-server closes idle connections after seconds, and a POST that meets
+	// that moment fails: each has a connection of its own.
+	return peer{strings.TrimRight(url, "/"), &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+}
 
 func (p peer) Layout() string { return "peer-psm" }
 
@@ -109,7 +114,7 @@ func (p peer) post(ctx context.Context, path string, request map[string]any) (io
 		return nil, err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := p.client.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("peer: %w (is llama-server running there?)", err)
 	}

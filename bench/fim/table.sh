@@ -29,11 +29,13 @@ measure() {
 	mv "$out.part" "$out"
 }
 
+server=
+trap '[ -z "$server" ] || kill "$server"' EXIT
+
 peer() { # peer MODEL EVERY
 	[ -e "$dir/$1.peer-psm.json" ] && return
 	"$PEER" -m "$weights/$1.gguf" -c 8192 -t 2 -np 1 --host 127.0.0.1 --port $port >"$dir/$1.peer.log" 2>&1 &
-	local server=$!
-	trap 'kill $server 2>/dev/null || true' EXIT
+	server=$!
 	until curl -sf "http://127.0.0.1:$port/health" >/dev/null; do
 		kill -0 $server
 		sleep 0.5
@@ -41,6 +43,7 @@ peer() { # peer MODEL EVERY
 	measure "$1.peer-psm" --peer "http://127.0.0.1:$port" --every "$2"
 	kill $server
 	wait $server || true
+	server=
 }
 
 for model in ${MODELS:-qwen2.5-coder-0.5b qwen2.5-coder-1.5b}; do

@@ -48,8 +48,8 @@ type lowering struct {
 	weights *weightSet
 	ops     []loweredOp
 	buffers []buffer
-	floats  []int // buffer of each value's floats
-	twins   []int // buffer of its quantised twin, -1 for none
+	floats  []int  // buffer of each value's floats
+	twins   []int  // buffer of its quantised twin, -1 for none
 	quant   []bool // values that quantised weights read
 	fine    []bool // of those, the ones whose twin has two columns a row
 	ropes   [][]float32
