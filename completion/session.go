@@ -8,9 +8,14 @@ import (
 )
 
 // ErrSuperseded is the cause (context.WithCancelCause) with which a request is
-// cancelled because a newer one for its document has come: the engine's work may
-// go on for that one. Any other cancel stops it.
+// cancelled because its document has a newer one, or will have: the engine's work
+// may go on for that. Any other cancel stops it.
 var ErrSuperseded = errors.New("a newer request has come")
+
+// patience is how long the engine goes on for a request that was superseded until
+// the newer one is there: longer than an editor waits between a keystroke and its
+// request, and a few tokens.
+const patience = 300 * time.Millisecond
 
 // streamsMax is how many streams of a document are remembered: enough to go back
 // some steps, and bounded in memory.
@@ -51,8 +56,10 @@ func (s *Session) Complete(ctx context.Context, doc Document, opts Options) (Sug
 			return Suggestion{}, err
 		}
 		answer, ok, err := st.wait(ctx, typed)
-		if ctx.Err() != nil && !errors.Is(context.Cause(ctx), ErrSuperseded) {
-			st.stop(context.Cause(ctx)) // nobody wants it any more
+		if errors.Is(context.Cause(ctx), ErrSuperseded) {
+			st.leave(patience)
+		} else {
+			st.leave(0)
 		}
 		if err != nil {
 			return Suggestion{}, err
@@ -84,6 +91,7 @@ func (s *Session) streamFor(ctx context.Context, doc Document, opts Options) (st
 	for i := len(s.streams) - 1; i >= 0; i-- {
 		if st := s.streams[i]; st.fits(before, after) {
 			s.stopNewest(st)
+			st.join()
 			typed, _ := st.typedSince(before, after)
 			return st, typed, true, nil
 		}
@@ -97,11 +105,13 @@ func (s *Session) streamFor(ctx context.Context, doc Document, opts Options) (st
 		s.streams = append(s.streams[:0], s.streams[1:]...)
 	}
 	s.streams = append(s.streams, st)
+	st.join()
 	return st, "", false, nil
 }
 
-// Moved tells that the cursor has come to another place: what a request there
-// would show the model is prefilled, until the next call.
+// Moved tells that the cursor has come to another place without an edit. What is
+// computed for the old one stops, and what a request at the new one would show
+// the model is prefilled, until the next call.
 func (s *Session) Moved(doc Document, opts Options) {
 	layout, err := layoutFor(s.completer.engine.Info(), opts.Layout)
 	if err != nil || doc.check() != nil {
@@ -129,7 +139,7 @@ func (s *Session) Changed(doc Document) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if n := len(s.streams); n > 0 && !s.streams[n-1].fits(doc.Text[:doc.Offset], doc.Text[doc.Offset:]) {
-		s.streams[n-1].stop(ErrSuperseded)
+		s.streams[n-1].stop()
 	}
 }
 
@@ -144,6 +154,6 @@ func (s *Session) Stop() {
 func (s *Session) stopNewest(but *stream) {
 	s.stopWarming()
 	if n := len(s.streams); n > 0 && s.streams[n-1] != but {
-		s.streams[n-1].stop(ErrSuperseded)
+		s.streams[n-1].stop()
 	}
 }

@@ -154,7 +154,7 @@ func TestChangeStopsWhatParts(t *testing.T) {
 	e.say <- "turn"
 	s.Changed(at("f(x¦\n"))
 	<-e.stopped
-	if err := <-first.failed; !errors.Is(err, context.Canceled) {
+	if err := <-first.failed; !errors.Is(err, ErrSuperseded) {
 		t.Error(err)
 	}
 }

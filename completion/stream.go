@@ -21,15 +21,16 @@ import (
 type stream struct {
 	before, after string // the document at its beginning, apart at the cursor
 	rule          rule
-	stop          context.CancelCauseFunc
+	cancel        context.CancelFunc
 
 	mu      sync.Mutex
 	changed chan struct{} // closed, and replaced, when more is known
 	text    string        // said so far, cut by the rule
 	ended   bool
-	stopped bool // before its end, by stop
+	stopped bool // before its end: it says no more
 	result  Suggestion
 	err     error
+	waiting int // requests
 }
 
 // startStream asks c's engine to complete doc; the prompt shows suffix after the
@@ -39,13 +40,13 @@ func startStream(ctx context.Context, c *Completer, doc Document, suffix string,
 	if err != nil {
 		return nil, err
 	}
-	ctx, stop := context.WithCancelCause(ctx)
+	ctx, cancel := context.WithCancel(ctx)
 	s := &stream{
 		before: doc.Text[:doc.Offset], after: doc.Text[doc.Offset:], rule: ruleAt(doc),
-		stop: stop, changed: make(chan struct{}),
+		cancel: cancel, changed: make(chan struct{}),
 	}
 	go func() {
-		defer stop(nil)
+		defer cancel()
 		s.run(ctx, c, doc.Path, suffix, layout, opts)
 	}()
 	return s, nil
@@ -66,7 +67,8 @@ func (s *stream) run(ctx context.Context, c *Completer, path, suffix string, lay
 	final := s.rule.finish(raw.String(), res)
 	final.Layout, final.TotalMillis = layout.Name(), millis(time.Since(begin))
 	s.update(func() {
-		s.text, s.result, s.err, s.ended, s.stopped = final.Text, final, err, true, ctx.Err() != nil
+		s.text, s.result, s.err, s.ended = final.Text, final, err, true
+		s.stopped = s.stopped || ctx.Err() != nil
 	})
 	if err == nil && final.Text != "" {
 		// A suggestion that is shown is prefilled as if it were accepted.
@@ -81,6 +83,12 @@ func (c *Completer) warm(ctx context.Context, before, suffix string, layout prom
 	if _, err := c.engine.Generate(ctx, req, func(string) bool { return true }); err != nil && ctx.Err() == nil {
 		slog.Debug("completion: prefill ahead", "error", err)
 	}
+}
+
+// stop ends the engine's work, if it is not done.
+func (s *stream) stop() {
+	s.update(func() { s.stopped = s.stopped || !s.ended })
+	s.cancel()
 }
 
 // update changes what is known and wakes everybody who waits.
@@ -136,15 +144,50 @@ func (s *stream) fits(before, after string) bool {
 	return ok && s.check(typed) != parted
 }
 
+// join and leave enclose a request that waits. When nobody waits any more the
+// engine stops, after patience: where a request was superseded, the newer one is
+// on its way.
+func (s *stream) join() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waiting++
+}
+
+func (s *stream) leave(patience time.Duration) {
+	s.mu.Lock()
+	s.waiting--
+	s.mu.Unlock()
+	if patience == 0 {
+		s.stopUnwanted()
+		return
+	}
+	time.AfterFunc(patience, s.stopUnwanted)
+}
+
+// stopUnwanted stops s if nobody waits for it.
+func (s *stream) stopUnwanted() {
+	s.mu.Lock()
+	wanted := s.waiting > 0 || s.ended
+	s.mu.Unlock()
+	if !wanted {
+		s.stop()
+	}
+}
+
 // wait returns s's suggestion for a document in which typed has been typed since
-// it began; ok is false as soon as the two part. It ends with ctx's cause.
+// it began; ok is false as soon as the two part. It ends with ctx's cause, and
+// with [ErrSuperseded] if s is stopped for another's sake.
 func (s *stream) wait(ctx context.Context, typed string) (answer Suggestion, ok bool, err error) {
 	for {
 		s.mu.Lock()
-		verdict, ended, changed := s.check(typed), s.ended, s.changed
+		verdict, ended, stopped, changed := s.check(typed), s.ended, s.stopped, s.changed
 		answer, err = s.result, s.err
 		s.mu.Unlock()
 		switch {
+		case ctx.Err() != nil:
+			return Suggestion{}, false, context.Cause(ctx)
+		case stopped:
+			return Suggestion{}, false, ErrSuperseded
 		case err != nil:
 			return Suggestion{}, false, err
 		case verdict == parted:
@@ -155,7 +198,6 @@ func (s *stream) wait(ctx context.Context, typed string) (answer Suggestion, ok 
 		}
 		select {
 		case <-ctx.Done():
-			return Suggestion{}, false, context.Cause(ctx)
 		case <-changed:
 		}
 	}

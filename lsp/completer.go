@@ -12,7 +12,15 @@ import (
 // Completer is what the server needs of package completion. It is safe for
 // concurrent use, and ends soon after its ctx does.
 type Completer interface {
+	// Complete answers q. Where ctx ends with completion.ErrSuperseded as its cause,
+	// what was computed may serve the next question.
 	Complete(ctx context.Context, q Question) (Answer, error)
+	// Changed tells a document's state behind an edit, before anything is asked.
+	Changed(q Question)
+	// Moved tells a new place of the cursor that no edit brought.
+	Moved(q Question)
+	// Closed tells that a document is not typed in any more.
+	Closed(path string)
 }
 
 // Question asks what to insert at a place.
@@ -33,17 +41,19 @@ type Answer struct {
 	Stages  []ExplanationStage
 }
 
-// plainCompleter asks package completion with the document alone.
-type plainCompleter struct{ *completion.Completer }
+// sessions asks package completion.
+type sessions struct{ *completion.Sessions }
 
-func newCompleter(e engine.Engine) Completer { return plainCompleter{completion.New(e)} }
+func newCompleter(e engine.Engine) Completer { return sessions{completion.New(e).NewSessions()} }
 
 // Complete completes.
-func (c plainCompleter) Complete(ctx context.Context, q Question) (Answer, error) {
-	doc := completion.Document{Path: q.Path, Text: q.Text, Offset: q.Offset}
-	s, err := c.Completer.Complete(ctx, doc, completion.Options{MaxTokens: q.MaxTokens})
+func (c sessions) Complete(ctx context.Context, q Question) (Answer, error) {
+	s, err := c.Of(q.Path).Complete(ctx, q.document(), q.options())
 	if err != nil {
 		return Answer{}, err
+	}
+	if s.Reused {
+		return Answer{Text: s.Text, Stages: []ExplanationStage{{Name: "suggestion", MS: s.TotalMillis, Note: "an earlier request's, what was typed of it taken off"}}}, nil
 	}
 	note := fmt.Sprintf("layout %s, %d prompt tokens, %d of them cached, %d computed, %d decoded, ended by %s",
 		s.Layout, s.PromptTokens, s.CachedTokens, s.PrefillTokens, s.DecodedTokens, s.Stop)
@@ -51,3 +61,18 @@ func (c plainCompleter) Complete(ctx context.Context, q Question) (Answer, error
 		{Name: "first text", MS: s.TTFTMillis}, {Name: "suggestion", MS: s.TotalMillis, Note: note},
 	}}, nil
 }
+
+// Changed stops what does not go with the edit.
+func (c sessions) Changed(q Question) { c.Of(q.Path).Changed(q.document()) }
+
+// Moved prefills.
+func (c sessions) Moved(q Question) { c.Of(q.Path).Moved(q.document(), q.options()) }
+
+// Closed forgets.
+func (c sessions) Closed(path string) { c.Close(path) }
+
+func (q Question) document() completion.Document {
+	return completion.Document{Path: q.Path, Text: q.Text, Offset: q.Offset}
+}
+
+func (q Question) options() completion.Options { return completion.Options{MaxTokens: q.MaxTokens} }

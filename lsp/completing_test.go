@@ -44,15 +44,37 @@ func TestInlineCompletion(t *testing.T) {
 	}
 }
 
-// TestSuperseded: the older of two requests is answered at once, while the engine
-// still runs for it, and the engine's work for it ends.
+// TestSuperseded: the older of two requests is answered at once, and the engine
+// goes on for the newer one if that is for the same place.
 func TestSuperseded(t *testing.T) {
+	s := newScript([]string{"a", hold, "b"}, []string{"never"})
+	e := running(t, s, source)
+	first := e.suggest("a.go", behindReturn, automatic)
+	<-s.held
+	second := e.suggest("a.go", behindReturn, automatic)
+	if code := first.code(e); code != -32800 {
+		t.Errorf("the older request: code %d", code)
+	}
+	close(s.release)
+	if got := second.text(e); got != "ab" {
+		t.Errorf("the newer request: %q", got)
+	}
+	st := e.stats()
+	e.quit()
+	if st.Superseded != 1 || st.DecodedAfterCancel != 0 || st.Cancelled != 0 || st.DecodedTokens != 2 {
+		t.Errorf("stats %+v", st)
+	}
+}
+
+// TestSupersededElsewhere: for another place, the engine's work for the older one
+// ends.
+func TestSupersededElsewhere(t *testing.T) {
 	s := newScript([]string{"a", hold, "never"}, []string{"b"})
 	s.stubborn = 2
 	e := running(t, s, source)
 	first := e.suggest("a.go", behindReturn, automatic)
 	<-s.held
-	second := e.suggest("a.go", behindReturn, automatic)
+	second := e.suggest("a.go", 0, automatic)
 	if code := first.code(e); code != -32800 {
 		t.Errorf("the older request: code %d", code)
 	}
@@ -70,9 +92,9 @@ func TestSuperseded(t *testing.T) {
 func TestCancelled(t *testing.T) {
 	s := newScript([]string{hold}, []string{hold}, []string{"b"})
 	e := running(t, s, source)
-	params := e.place("a.go", behindReturn)
-	params["context"] = object{"triggerKind": automatic}
-	for _, id := range []any{1 << 40, "text id"} {
+	for offset, id := range []any{1 << 40, "text id"} { // at two places: one would go on with the other's
+		params := e.place("a.go", offset)
+		params["context"] = object{"triggerKind": automatic}
 		e.write(object{"jsonrpc": "2.0", "id": id, "method": "textDocument/inlineCompletion", "params": params})
 		<-s.held
 		e.notify("$/cancelRequest", object{"id": id})
@@ -103,7 +125,7 @@ func TestStale(t *testing.T) {
 		e := running(t, s, source, test.client)
 		first := e.suggest("a.go", behindReturn, automatic)
 		<-s.held
-		e.change("a.go", behindReturn, behindReturn, "a")
+		e.change("a.go", behindReturn, behindReturn, "x")
 		if code := first.code(e); code != test.want {
 			t.Errorf("%v: code %d, want %d", test.client, code, test.want)
 		}

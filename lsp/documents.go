@@ -41,11 +41,16 @@ func (s *server) didChange(params []byte) error {
 	}
 	path := pathOf(p.TextDocument.URI)
 	edits := make([]func(workspace.Text) workspace.Edit, len(p.ContentChanges))
+	var last workspace.Edit
 	for i, c := range p.ContentChanges {
 		if c.Text == nil {
 			return badParams(fmt.Errorf("change %d has no text", i))
 		}
-		edits[i] = s.mapper.edit(c)
+		edit := s.mapper.edit(c)
+		edits[i] = func(text workspace.Text) workspace.Edit {
+			last = edit(text)
+			return last
+		}
 	}
 	outcome, err := s.workspace.Change(path, p.TextDocument.Version, edits...)
 	if err != nil {
@@ -55,6 +60,11 @@ func (s *server) didChange(params []byte) error {
 		s.log.Warn("a version went backwards", "version", p.TextDocument.Version)
 	}
 	s.live.end(path, s.staleError())
+	if c := s.model.peek(); c != nil && last.End != workspace.ToEnd {
+		// The cursor stands behind what was typed, or will be told of.
+		d := outcome.Document
+		c.Changed(Question{Path: d.Path, Language: d.Language, Text: d.Text.String(), Offset: last.Start + len(last.Text)})
+	}
 	return nil
 }
 
@@ -67,6 +77,9 @@ func (s *server) didClose(params []byte) error {
 	path := pathOf(p.TextDocument.URI)
 	s.live.end(path, s.staleError())
 	s.records.forget(path)
+	if c := s.model.peek(); c != nil {
+		c.Closed(path)
+	}
 	return s.workspace.Close(path)
 }
 

@@ -7,6 +7,8 @@ import (
 
 	"go.lsp.dev/jsonrpc2"
 	"go.lsp.dev/protocol"
+
+	"tandem/completion"
 )
 
 // Errors with the codes of the protocol. Those of an ended completion are
@@ -16,10 +18,19 @@ var (
 	errStopped        = jsonrpc2.NewError(jsonrpc2.InvalidRequest, "shutdown was the last request of this session")
 	errInternal       = jsonrpc2.NewError(jsonrpc2.InternalError, "a bug in tandem: its log has the stack")
 	errCancelled      = jsonrpc2.NewError(protocol.CodeRequestCancelled, "cancelled")
-	errSuperseded     = jsonrpc2.NewError(protocol.CodeRequestCancelled, "superseded by a later request")
-	errStale          = jsonrpc2.NewError(protocol.CodeContentModified, "the document changed")
-	errStaleQuietly   = jsonrpc2.NewError(protocol.CodeRequestCancelled, "the document changed")
+
+	errSuperseded   error = overtaken{jsonrpc2.NewError(protocol.CodeRequestCancelled, "superseded by a later request")}
+	errStale        error = overtaken{jsonrpc2.NewError(protocol.CodeContentModified, "the document changed")}
+	errStaleQuietly error = overtaken{jsonrpc2.NewError(protocol.CodeRequestCancelled, "the document changed")}
 )
+
+// overtaken ends a request that a newer one follows, or will: what is computed
+// for it may serve that one.
+type overtaken struct{ coded *jsonrpc2.Error }
+
+func (o overtaken) Error() string        { return o.coded.Error() }
+func (o overtaken) Unwrap() error        { return o.coded }
+func (o overtaken) Is(target error) bool { return target == completion.ErrSuperseded }
 
 // onWire is err with a code of its own: the library sends others with code 0.
 func onWire(err error) error {

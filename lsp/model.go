@@ -85,6 +85,17 @@ func (m *model) use(name string, insist bool) (c Completer, release func(), why 
 	return l.completer, func() { m.release(l) }, ""
 }
 
+// peek is the completer of the model that is loaded, nil if none is. It may be
+// unloaded meanwhile: what is asked of it then fails.
+func (m *model) peek() Completer {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.current == nil {
+		return nil
+	}
+	return m.current.completer
+}
+
 func (m *model) release(l *loaded) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -54,6 +54,9 @@ func (s *script) Generate(ctx context.Context, req engine.Request, emit func(str
 		prompt += s.CountTokens(p.Text)
 	}
 	res := engine.Result{PromptTokens: prompt, PrefillTokens: prompt, Stop: engine.StopToken}
+	if req.MaxTokens == 0 { // a prefill ahead of time
+		return res, ctx.Err()
+	}
 	for _, token := range s.next(req) {
 		if token == hold {
 			s.held <- struct{}{}
@@ -140,6 +143,9 @@ func running(t *testing.T, s *script, text string, more ...object) *editor {
 type echo struct{ f func(lsp.Question) lsp.Answer }
 
 func (c echo) Complete(_ context.Context, q lsp.Question) (lsp.Answer, error) { return c.f(q), nil }
+func (c echo) Changed(lsp.Question)                                           {}
+func (c echo) Moved(lsp.Question)                                             {}
+func (c echo) Closed(string)                                                  {}
 
 // echoing are options with a completer that answers with f.
 func echoing(f func(lsp.Question) lsp.Answer) lsp.Options {

@@ -113,7 +113,8 @@ func (s *server) executeCommand(params []byte) (job, error) {
 }
 
 // didMoveCursor is told when the cursor went somewhere without an edit. What is
-// computed for another place is given up.
+// computed for another place is given up, and what a request at this one would
+// need is computed ahead, unless nothing may be asked there.
 func (s *server) didMoveCursor(params []byte) error {
 	var p PlaceParams
 	if err := json.Unmarshal(params, &p); err != nil {
@@ -124,7 +125,15 @@ func (s *server) didMoveCursor(params []byte) error {
 	if !open {
 		return fmt.Errorf("%s is not open", path)
 	}
-	s.live.moved(path, s.mapper.offset(d.Text, p.Position))
+	offset := s.mapper.offset(d.Text, p.Position)
+	s.live.moved(path, offset)
 	s.workspace.Touch(path)
+	r := &request{snapshot: s.workspace.Snapshot(), settings: s.settings.Load(), doc: d, open: true}
+	if c := s.model.peek(); c != nil && s.declines(r) == "" {
+		c.Moved(Question{
+			Snapshot: r.snapshot, Path: path, Language: d.Language, Text: d.Text.String(), Offset: offset,
+			MaxTokens: r.settings.MaxTokens,
+		})
+	}
 	return nil
 }
