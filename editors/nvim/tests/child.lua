@@ -45,7 +45,7 @@ function Child.new(opts)
   local env = { TANDEM_SCRIPT = self.script_path, TANDEM_RECORD = self.record_path, NVIM_PROGRAM = os.getenv("NVIM") }
   local plugin = vim.fn.fnamemodify(tests, ":h")
   self.channel = vim.fn.jobstart({
-    os.getenv("NVIM"), "--clean", "--embed", "--headless", "-n",
+    os.getenv("NVIM"), "--clean", "--embed", "--headless", "-n", "--listen", dir .. "/socket",
     "--cmd", "set rtp^=" .. vim.fn.fnameescape(plugin), "--cmd", "set columns=80 lines=24",
   }, { rpc = true, env = vim.tbl_extend("force", env, opts.env or {}), cwd = dir .. "/work" })
   assert(self.channel > 0, "Neovim does not start")
@@ -89,6 +89,19 @@ function Child:type(keys)
   while #keys > 0 do
     local taken = vim.rpcrequest(self.channel, "nvim_input", keys)
     keys = keys:sub(taken + 1)
+  end
+end
+
+--- Types keys one by one, each after the one before had its effect.
+---@param keys string without special ones
+function Child:type_each(keys)
+  for key in vim.gsplit(keys, "") do
+    local tick = self:lua("return vim.b.changedtick")
+    self:type((key:gsub("<", "<lt>")))
+    self:wait("the key is there: " .. key, function()
+      return self:lua("return vim.b.changedtick") > tick
+    end)
+    self:settle()
   end
 end
 
@@ -222,29 +235,13 @@ function Child:wait_received(method, n)
   end)
 end
 
---- From now on keeps what each frame showed: the cursor's line and the ghost text.
-function Child:watch_frames()
-  self:lua([[
-    _G.frames = {}
-    local ns = vim.api.nvim_create_namespace("frames")
-    vim.api.nvim_set_decoration_provider(ns, {
-      on_win = function(_, _, bufnr)
-        local ghosts = vim.api.nvim_get_namespaces()["tandem.ghost"]
-        local text = ""
-        for _, mark in ipairs(vim.api.nvim_buf_get_extmarks(bufnr, ghosts, 0, -1, { details = true })) do
-          for _, chunk in ipairs(mark[4].virt_text or {}) do text = text .. chunk[1] end
-        end
-        local cursor = vim.api.nvim_win_get_cursor(0)
-        local line = vim.api.nvim_buf_get_lines(bufnr, cursor[1] - 1, cursor[1], false)[1]
-        table.insert(_G.frames, { line = line, ghost = text, col = cursor[2] })
-      end,
-    })
-  ]])
-end
-
----@return { line: string, ghost: string, col: integer }[]
-function Child:frames()
-  return self:lua([[return _G.frames]])
+--- From now on keeps the frames that a user would see.
+function Child:watch()
+  self.ui = require("ui").attach(self.dir .. "/socket", 80, 24)
+  self:wait("a frame", function()
+    return #self.ui.frames > 0
+  end)
+  self.ui.frames = {}
 end
 
 --- Requests of the client that have no answer.
@@ -275,6 +272,9 @@ function Child:describe()
 end
 
 function Child:close()
+  if self.ui then
+    self.ui:close()
+  end
   pcall(vim.rpcrequest, self.channel, "nvim_command", "qall!")
   vim.fn.jobwait({ self.channel }, 3000)
   vim.fn.jobstop(self.channel)

@@ -3,7 +3,7 @@ local tests = os.getenv("TANDEM_TESTS")
 package.path = tests .. "/?.lua;" .. package.path
 local Child = require("child")
 
-local files = { "typing", "accepting", "waiting", "keys", "server" }
+local files = { "typing", "accepting", "keys", "settings", "server" }
 local wanted = arg[1]
 
 ---@class tandem.Test
