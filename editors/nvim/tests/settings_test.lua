@@ -130,6 +130,16 @@ scripted("0.12: the core's API is used where it is, unless told otherwise", func
   local calls = c:lua("return _G.calls")
   same("accept", calls[2], { "get" })
   same("next", calls[3], { "select", { count = 1 } })
+  c:lua([[
+    vim.lsp.inline_completion.get = function(opts) _G.on_accept = opts.on_accept return true end
+    require("tandem").accept_word()
+    vim.api.nvim_buf_set_lines(0, 0, -1, false, { "tot" })
+    vim.api.nvim_win_set_cursor(0, { 1, 3 })
+    local range = { start_row = 0, start_col = 0, end_row = 0, end_col = 3 }
+    _G.left = _G.on_accept({ insert_text = "total = 1", range = range })
+  ]])
+  same("a word was inserted", c:lines(), { "total" })
+  same("and nothing is left to the core", c:lua("return _G.left == nil"), true)
   local own = start({ script = RULES, before = fake, settings = { renderer = "own" } }):ready()
   own:type("itot")
   own:wait_ghost("al")

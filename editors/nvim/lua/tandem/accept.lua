@@ -21,17 +21,41 @@ local function break_undo_after()
   vim.api.nvim_feedkeys(keys, "ni", false)
 end
 
+--- Runs `insert_text` so that `.` repeats the text with the typing around it.
+--- Of all that an API function inserts, Neovim keeps only a paste for `.`, and
+--- from 0.11 on literally. A macro records the key that accepts already.
+---@param text string
+---@param insert_text fun()
+local function repeatable(text, insert_text)
+  if vim.fn.has("nvim-0.11") == 0 or vim.fn.reg_recording() ~= "" then
+    return insert_text()
+  end
+  local users = vim.paste
+  vim.paste = function()
+    vim.paste = users
+    insert_text()
+    return true
+  end
+  local ok, err = pcall(vim.api.nvim_paste, text, false, -1)
+  vim.paste = users
+  if not ok then
+    error(err, 0)
+  end
+end
+
 --- Inserts text at the cursor in place of what is right of it, and puts the
 --- cursor behind it.
 ---@param fit tandem.Fit
 ---@param text string
 ---@param right integer bytes to replace
-local function insert(fit, text, right)
+function M.insert(fit, text, right)
   local lines = vim.split(text, "\n", { plain = true })
-  break_undo()
-  vim.api.nvim_buf_set_text(fit.suggestion.bufnr, fit.row, fit.col, fit.row, fit.col + right, lines)
   local col = #lines[#lines] + (#lines == 1 and fit.col or 0)
-  vim.api.nvim_win_set_cursor(0, { fit.row + #lines, col })
+  break_undo()
+  repeatable(text, function()
+    vim.api.nvim_buf_set_text(fit.suggestion.bufnr, fit.row, fit.col, fit.row, fit.col + right, lines)
+    vim.api.nvim_win_set_cursor(0, { fit.row + #lines, col })
+  end)
   break_undo_after()
 end
 
@@ -55,13 +79,13 @@ local function accept(take)
   end
   local s, part = fit.suggestion, take(fit.rest)
   if part == fit.rest then
-    insert(fit, part, fit.right)
+    M.insert(fit, part, fit.right)
     session.dismiss()
     client.notify(s.bufnr, "tandem/didAccept", { id = s.id })
     run_command(s)
     return true
   end
-  insert(fit, part, 0)
+  M.insert(fit, part, 0)
   session.refresh()
   local lsp_client = client.get(s.bufnr)
   if lsp_client then

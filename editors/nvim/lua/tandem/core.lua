@@ -21,7 +21,20 @@ function M.enable(bufnr, on)
   vim.lsp.inline_completion.enable(on and config.current.trigger == "auto", { bufnr = bufnr })
 end
 
---- Inserts a part of an item's text at the cursor.
+--- Where an item goes. The fields of vim.Range changed while 0.12 was made.
+---@param range any vim.Range
+---@return integer row
+---@return integer col
+---@return integer end_col
+local function place_of(range)
+  if range.start_row then
+    return range.start_row, range.start_col, range.end_col
+  end
+  return range.start.row, range.start.col, range.end_.col
+end
+
+--- Inserts a part of an item's text at the cursor. The core has taken its ghost
+--- text off by then, and asks again because the text changed.
 ---@param item { insert_text: string|table, range: any, command: lsp.Command? }
 ---@param take fun(rest: string): string
 ---@return any item what the core shall insert; nil if it was done here
@@ -31,21 +44,20 @@ local function accept_part(item, take)
     return item
   end
   local cursor = vim.api.nvim_win_get_cursor(0)
+  local row, start, stop = place_of(item.range)
   local fit = suggestion.fit({
     bufnr = vim.api.nvim_get_current_buf(),
-    row = item.range.start.row,
-    start = item.range.start.col,
+    row = row,
+    start = start,
     text = text,
     after = vim.api.nvim_get_current_line():sub(cursor[2] + 1),
-    right = math.max(item.range.end_.col - cursor[2], 0),
+    right = math.max(stop - cursor[2], 0),
   }, cursor[1] - 1, cursor[2])
   local part = fit and take(fit.rest)
   if not fit or part == fit.rest then
     return item
   end
-  local lines = vim.split(part, "\n", { plain = true })
-  vim.api.nvim_buf_set_text(0, fit.row, fit.col, fit.row, fit.col, lines)
-  vim.api.nvim_win_set_cursor(0, { fit.row + #lines, #lines[#lines] + (#lines == 1 and fit.col or 0) })
+  require("tandem.accept").insert(fit, part, 0)
 end
 
 --- Accepts what is shown, or the part of it that `take` names.
