@@ -133,8 +133,10 @@ end
 --- Waits until the server answers for the buffer.
 function Child:ready()
   self:wait("the server is ready", function()
-    return self:lua([[return require("tandem.client").get(0) ~= nil and require("tandem.status").current.state == "ready"]])
-  end, Child.real and 120000 or nil)
+    local attached = self:lua([[return require("tandem.client").get(0) ~= nil]])
+    -- The real one may load its model only when it is asked.
+    return attached and (Child.real or self:lua([[return require("tandem.status").current.state == "ready"]]))
+  end)
   return self
 end
 
@@ -164,7 +166,7 @@ function Child:wait_ghost(wanted)
   return self:wait("ghost text " .. (wanted and vim.inspect(wanted) or ""), function()
     local ghost = self:ghost()
     return (wanted == nil and ghost ~= "" or ghost == wanted) and ghost
-  end, Child.real and 60000 or nil)
+  end, Child.real and 120000 or nil)
 end
 
 --- Waits until no ghost text is there.

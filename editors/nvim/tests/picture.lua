@@ -84,7 +84,7 @@ local rules = { { completes = ((os.getenv("TANDEM_COMPLETES") or ""):gsub("\\n",
 local c = Child.new({ file = vim.fs.basename(file), lines = vim.fn.readfile(file), script = { rules = rules } })
 local ok, err = pcall(function()
   local ui = Ui.attach(c.dir .. "/socket", columns, lines)
-  c:command("set laststatus=2 shortmess+=F noruler statusline=%f%=%{v:lua.require'tandem'.status()}")
+  c:command("set laststatus=2 shortmess+=F noruler statusline=%t%=%{v:lua.require'tandem'.status()}")
   c:ready()
   c:type(keys)
   c:wait_ghost()

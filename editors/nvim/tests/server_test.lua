@@ -153,6 +153,11 @@ scripted("stats, explain and log show what there is", function(start)
     return c:lua([[return vim.api.nvim_buf_get_name(0)]]) == c.record_path
   end)
   same("completion of names", c:lua([[return vim.fn.getcompletion("Tandem st", "cmdline")]]), { "stats", "status" })
+  c:command("edit " .. c.path)
+  local status = c:lua([[return vim.fn.execute("Tandem status")]])
+  for _, word in ipairs({ "state: ready", "model: scripted", "this buffer: attached" }) do
+    same(word .. " in " .. status, status:find(word, 1, true) ~= nil, true)
+  end
   c:command("Tandem nonsense")
   c:wait("a message", function()
     return (c:messages()[1] or ""):find("there is no :Tandem nonsense", 1, true)
@@ -163,7 +168,7 @@ test("checkhealth: binary, server, keys", function(start)
   local c = start({ script = { rules = RULES } }):ready()
   c:command("checkhealth tandem")
   local text = table.concat(c:lines(), "\n")
-  for _, word in ipairs({ "version 0.1.0", "the setting `binary`", "state: ready", "<Tab>: accept", "ghost text is drawn by the plugin" }) do
+  for _, word in ipairs({ "version 0.1.0", "the setting `binary`", "state: ", "1 buffers attached", "<Tab>: accept", "ghost text is drawn by the plugin" }) do
     same(word .. " in " .. text, text:find(word, 1, true) ~= nil, true)
   end
   same("errors in " .. text, text:find("ERROR"), nil)

@@ -222,7 +222,10 @@ local function client_config(bufnr)
     capabilities = capabilities(),
     init_options = config.current.init_options,
     settings = config.current.settings or vim.empty_dict(),
-    flags = { debounce_text_changes = 0 }, -- when to compute is the server's decision: it hears of every change
+    flags = {
+      debounce_text_changes = 0, -- when to compute is the server's decision: it hears of every change
+      exit_timeout = 500, -- a server that hangs must not outlive Neovim
+    },
     handlers = { ["tandem/status"] = on_status, ["workspace/configuration"] = on_configuration },
     on_attach = function(client, attached)
       add_folder(client, attached)

@@ -99,7 +99,7 @@ end
 ---@type table<string, fun()>
 M.subcommands = {
   status = function()
-    vim.api.nvim_echo({ { table.concat(require("tandem.status").describe(), "\n") } }, true, {})
+    vim.api.nvim_echo({ { table.concat(require("tandem.status").describe(vim.api.nvim_get_current_buf()), "\n") } }, true, {})
   end,
   toggle = function()
     require("tandem").toggle()

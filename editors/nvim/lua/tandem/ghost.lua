@@ -12,7 +12,7 @@ local drawn_in
 
 --- Links the highlight group unless the user or the colour scheme set it.
 function M.define_highlights()
-  vim.api.nvim_set_hl(0, "TandemGhost", { link = "NonText", default = true })
+  vim.api.nvim_set_hl(0, "TandemGhost", { link = "Comment", default = true })
 end
 
 --- Takes the ghost text off the screen.

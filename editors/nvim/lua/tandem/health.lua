@@ -49,6 +49,15 @@ local function check_server()
   else
     health.ok(line)
   end
+  local client, attached = require("tandem.client"), 0
+  for _, bufnr in ipairs(vim.api.nvim_list_bufs()) do
+    local why = vim.bo[bufnr].buflisted and client.why_not(bufnr)
+    attached = attached + (client.get(bufnr) and 1 or 0)
+    if why then
+      health.info(("buffer %d (%s): %s"):format(bufnr, vim.fs.basename(vim.api.nvim_buf_get_name(bufnr)), why))
+    end
+  end
+  health.info(("%d buffers attached"):format(attached))
 end
 
 local function check_keys()

@@ -50,8 +50,9 @@ function M.component(bufnr)
 end
 
 --- The whole of it, for `:Tandem status`.
+---@param bufnr integer? a buffer to speak of too
 ---@return string[] lines
-function M.describe()
+function M.describe(bufnr)
   local client, config = require("tandem.client"), require("tandem.config").current
   local now = M.current
   local lines = { "state: " .. now.state .. (now.progress and (" %d%%"):format(percent(now.progress)) or "") }
@@ -65,7 +66,9 @@ function M.describe()
   local binary = client.binary()
   add("binary", binary and ("%s (%s, from %s)"):format(binary.path, binary.version or "version not known", binary.from))
   add("completion", config.enabled and ("on, trigger = " .. config.trigger) or "off: :Tandem toggle turns it on")
-  add("this buffer", client.why_not(vim.api.nvim_get_current_buf()) or "attached")
+  if bufnr then
+    add("this buffer", client.why_not(bufnr) or "attached")
+  end
   return lines
 end
 
