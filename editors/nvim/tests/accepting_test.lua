@@ -286,3 +286,18 @@ scripted("with a completion menu open nothing is shown; with popup = show it is"
     c:wait_ghost("al = 1")
   end
 end)
+
+scripted("what was typed while a completion menu was open is asked about when it closes", function(start)
+  local rules = { { before = "tot$", items = { { text = "al = 1" } } }, { null = true } }
+  local c = start({ script = { rules = rules }, lines = { "totxyz totabc", "" } }):ready()
+  c:type("jit<C-n><C-p>")
+  c:wait("the menu is open", function()
+    return c:lua([[return vim.fn.pumvisible() == 1]])
+  end)
+  local before = #c:received(METHOD)
+  c:type_each("ot")
+  same("the menu is open", c:lua([[return vim.fn.pumvisible()]]), 1)
+  same("requests", #c:received(METHOD), before)
+  c:type("<C-y>")
+  c:wait_ghost("al = 1")
+end)

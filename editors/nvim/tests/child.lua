@@ -34,7 +34,7 @@ function Child.new(opts)
   opts = opts or {}
   count = count + 1
   local dir = ("%s/%d"):format(scratch, count)
-  vim.fn.mkdir(dir .. "/work", "p")
+  vim.fn.mkdir(dir .. "/files", "p")
   local self = setmetatable({ dir = dir, record_path = dir .. "/record", script_path = dir .. "/script" }, Child)
   self:script(opts.script or {})
   self.binary = Child.real and os.getenv("TANDEM_BIN") or dir .. "/tandem"
@@ -47,7 +47,7 @@ function Child.new(opts)
   self.channel = vim.fn.jobstart({
     os.getenv("NVIM"), "--clean", "--embed", "--headless", "-n", "--listen", dir .. "/socket",
     "--cmd", "set rtp^=" .. vim.fn.fnameescape(plugin), "--cmd", "set columns=80 lines=24",
-  }, { rpc = true, env = vim.tbl_extend("force", env, opts.env or {}), cwd = dir .. "/work" })
+  }, { rpc = true, env = vim.tbl_extend("force", env, opts.env or {}), cwd = dir .. "/files" })
   assert(self.channel > 0, "Neovim does not start")
   self:lua([[
     _G.messages = {}
@@ -56,7 +56,7 @@ function Child.new(opts)
   if opts.before then
     self:lua(opts.before)
   end
-  self.path = dir .. "/work/" .. (opts.file or "demo.py")
+  self.path = dir .. "/files/" .. (opts.file or "demo.py")
   write(self.path, table.concat(opts.lines or { "" }, "\n") .. "\n")
   self.settings = vim.tbl_deep_extend("force", { binary = self.binary, restart = { delay_ms = 20 } }, opts.settings or {})
   if not opts.no_setup then

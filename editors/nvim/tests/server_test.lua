@@ -87,14 +87,16 @@ scripted("the binary is found on PATH, then in the repository", function(start)
     return require("tandem.binary").find(nil)
   ]], c.dir)
   same("on PATH", found, { path = c.dir .. "/tandem", from = "PATH" })
+  local plugin = vim.fn.fnamemodify(os.getenv("TANDEM_TESTS"), ":h")
+  assert(vim.uv.fs_symlink(plugin, c.dir .. "/link"))
   found = c:lua([[
     vim.env.PATH = "/nowhere"
-    local looked
-    vim.fn.exepath = function(name) looked = name return name:find("/bin/tandem$") and name or "" end
-    return { require("tandem.binary").find(nil), looked }
-  ]])
-  local repository = vim.fn.fnamemodify(os.getenv("TANDEM_TESTS"), ":h:h:h")
+    vim.fn.exepath = function(name) return name:find("/bin/tandem$") and name or "" end
+    return { require("tandem.binary").find(nil), dofile(... .. "/lua/tandem/binary.lua").find(nil) }
+  ]], c.dir .. "/link")
+  local repository = vim.fn.fnamemodify(plugin, ":h:h")
   same("in the repository", found[1].path, repository .. "/bin/tandem")
+  same("through a link", found[2].path, repository .. "/bin/tandem")
 end)
 
 scripted("a binary that is too old or is none: one message, nothing is started", function(start)

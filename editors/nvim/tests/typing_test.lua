@@ -61,6 +61,18 @@ test("typing along changes no frame", function(start)
   end
 end)
 
+scripted("entering insert mode asks, at the cursor where the text will go", function(start)
+  for keys, column in pairs({ A = 3, i = 0 }) do
+    local rules = { { before = column == 3 and "^tot$" or "^$", items = { { text = "al" } } } }
+    local c = start({ script = { rules = rules }, lines = { "tot" } }):ready()
+    c:type(keys)
+    c:wait_ghost("al")
+    local asked = c:received(METHOD)
+    same("requests", #asked, 1)
+    same("column", asked[1].params.position.character, column)
+  end
+end)
+
 scripted("a request goes out although the ghost text shrinks by itself", function(start)
   local c = shown(start)
   local before = #c:received(METHOD)
@@ -161,8 +173,8 @@ scripted("an answer after the text changed is dropped, though no other was asked
 end)
 
 scripted("deleting text right of the cursor clears", function(start)
-  local c = start({ script = { rules = { { before = "^tot$", items = { { text = "al" } } } } }, lines = { " xyz" } }):ready()
-  c:type("itot")
+  local c = start({ script = { rules = { { before = "^tot$", items = { { text = "al" } } } } }, lines = { "-xyz" } }):ready()
+  c:type("0itot")
   c:wait_ghost("al")
   c:script({ rules = { { null = true, delay = 60000 } } })
   c:type("<Del>")
@@ -285,6 +297,29 @@ scripted("an item with a range right of the cursor: brackets stay where they are
     return c:lines()[1] == "print(x, y)"
   end)
   same("cursor", c:cursor(), { 1, 11 })
+end)
+
+scripted("a bracket that is to be replaced may be typed over", function(start)
+  local items = { { text = "x) + 1", right = 1 } }
+  local c = start({ script = { rules = { { before = "f%($", items = items }, { null = true } } } }):ready()
+  c:lua([[vim.keymap.set("i", "(", "()<Left>") vim.keymap.set("i", ")", "<Right>")]])
+  c:type("if(")
+  c:wait_ghost("x + 1")
+  c:type("x)")
+  c:wait_ghost(" + 1")
+  c:type("<Tab>")
+  c:settle()
+  same("buffer", c:lines(), { "f(x) + 1" })
+end)
+
+scripted("nothing is left to show when only what is there is left", function(start)
+  local items = { { text = "x)", right = 1 } }
+  local c = start({ script = { rules = { { before = "f%($", items = items }, { null = true } } } }):ready()
+  c:lua([[vim.keymap.set("i", "(", "()<Left>")]])
+  c:type("if(")
+  c:wait_ghost("x")
+  c:type_each("x")
+  same("visible", c:lua([[return require("tandem").is_visible()]]), false)
 end)
 
 scripted("a bracket that closes itself while typing along is replaced", function(start)

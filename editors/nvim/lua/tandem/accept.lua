@@ -85,8 +85,7 @@ local function accept(take)
     run_command(s)
     return true
   end
-  M.insert(fit, part, 0)
-  session.refresh()
+  M.insert(fit, part, 0) -- the ghost text follows with the event of this change
   local lsp_client = client.get(s.bufnr)
   if lsp_client then
     local accepted = s.text:sub(1, fit.typed + #part)

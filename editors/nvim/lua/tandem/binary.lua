@@ -10,8 +10,9 @@ local VERSION_TIMEOUT_MS = 10000
 --- The repository that holds this file, where the plugin is used from a clone.
 ---@return string
 local function repository()
-  local here = vim.fn.fnamemodify(debug.getinfo(1, "S").source:sub(2), ":p")
-  return vim.fn.fnamemodify(here, ":h:h:h:h:h") -- editors/nvim/lua/tandem/binary.lua
+  local here = debug.getinfo(1, "S").source:sub(2)
+  here = vim.uv.fs_realpath(here) or here -- packages are often links into a clone
+  return vim.fn.fnamemodify(here, ":p:h:h:h:h:h") -- editors/nvim/lua/tandem/binary.lua
 end
 
 --- Looks where the setting says, or on PATH, or in bin/ of the repository.

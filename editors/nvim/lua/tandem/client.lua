@@ -247,7 +247,7 @@ end
 local function fail(problem)
   server.phase = "failed"
   status.set({ state = "error", message = problem })
-  log.problem_once(problem)
+  log.problem(problem)
 end
 
 --- Looks for the binary, then starts it for a buffer.
@@ -355,7 +355,6 @@ end
 
 --- Ends the server and starts a new one, with nothing held against it.
 function M.restart()
-  log.forget()
   server.crashes = 0
   local client = server.client_id and vim.lsp.get_client_by_id(server.client_id)
   if server.phase == "up" and client then

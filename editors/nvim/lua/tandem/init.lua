@@ -68,10 +68,10 @@ end
 function M.setup(settings)
   local log = require("tandem.log")
   if vim.fn.has(NEEDS) == 0 then
-    return log.problem_once("Neovim 0.10 or newer is needed: update Neovim")
+    return log.problem("Neovim 0.10 or newer is needed: update Neovim")
   end
   for _, problem in ipairs(config.set(settings)) do
-    log.problem_once(problem .. "; the defaults are used")
+    log.problem(problem .. "; the defaults are used")
   end
   require("tandem.ghost").define_highlights()
   listen()

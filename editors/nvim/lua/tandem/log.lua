@@ -1,9 +1,5 @@
---- Messages to the user. Each text is shown once a session: a fault that comes
---- with every keystroke must not be told with every keystroke.
+--- Messages to the user. Never from within an event: a message may redraw.
 local M = {}
-
----@type table<string, boolean>
-local told = {}
 
 ---@param message string
 ---@param level integer one of vim.log.levels
@@ -19,19 +15,10 @@ function M.info(message)
   notify(message, vim.log.levels.INFO)
 end
 
---- Tells a problem, with its remedy, unless it was told before.
+--- Tells a problem, with its remedy.
 ---@param message string
-function M.problem_once(message)
-  if told[message] then
-    return
-  end
-  told[message] = true
+function M.problem(message)
   notify(message, vim.log.levels.ERROR)
-end
-
---- Forgets what was told: the user started anew.
-function M.forget()
-  told = {}
 end
 
 return M

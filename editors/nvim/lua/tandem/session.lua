@@ -226,15 +226,11 @@ function M.moved()
   end
 end
 
---- A completion menu opened, moved its choice or closed. What it hid may be
---- shown again, or be asked for.
+--- A completion menu opened, moved its choice or closed: what it hid may be
+--- shown again. Text that came meanwhile has its own event.
 function M.menu_changed()
-  if not inserting() then
-    return
-  end
-  M.refresh()
-  if not hidden_by_menu() and not same(session.seen, now()) then
-    M.changed()
+  if inserting() then
+    M.refresh()
   end
 end
 
