@@ -274,9 +274,10 @@ scripted("with a completion menu open nothing is shown; with popup = show it is"
   for popup, wanted in pairs({ hide = "", show = "al = 1" }) do
     local rules = { { before = "tot$", items = { { text = "al = 1" } } }, { null = true } }
     local c = start({ script = { rules = rules }, settings = { popup = popup }, lines = { "totxyz totabc", "" } }):ready()
+    c:command("set completeopt=menuone,noinsert,noselect") -- the menu changes no text
     c:type("jitot")
     c:wait_ghost("al = 1")
-    c:type("<C-n><C-p>")
+    c:type("<C-n>")
     c:wait("the menu is open, and nothing chosen", function()
       return c:lua([[return vim.fn.pumvisible() == 1 and vim.fn.complete_info().selected == -1]])
     end)

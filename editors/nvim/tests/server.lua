@@ -2,12 +2,13 @@
 --- of `tandem lsp` and answers what $TANDEM_SCRIPT (JSON, read anew for each
 --- message) says; all that it receives goes to $TANDEM_RECORD, a line each.
 ---
---- Script: { encoding, version, start = "crash"|"silent", supersede, stats, explain, rules = { ... } }.
+--- Script: { encoding, version, start = "crash"|"silent", supersede, stats, explain, status, rules = { ... } }.
 --- The first rule counts whose `before` (a Lua pattern) matches the text left
 --- of the cursor. A rule has `completes` (a text: what of it is not typed yet
 --- is suggested), or `items` ({ text, left, right }: the range reaches so many
 --- code units around the cursor), or `null`, `error` (a code), `crash`;
---- and `delay` in ms, or `delays`, taken in turn.
+--- and `delay` in ms, or `delays`, taken in turn. `status` is sent at the start, `stats_status` when
+--- tandem/stats is asked for.
 local uv = vim.uv
 
 ---@return table
@@ -166,6 +167,9 @@ local requests = {
   end,
   ["textDocument/inlineCompletion"] = complete,
   ["tandem/stats"] = function(id)
+    for _, status in ipairs(script().stats_status or {}) do
+      send({ method = "tandem/status", params = status })
+    end
     reply(id, script().stats or { requests = answers })
   end,
   ["tandem/explain"] = function(id)

@@ -41,7 +41,7 @@ scripted("a server that crashes again and again is started three times more, lat
 end)
 
 scripted("restart ends the server and starts another", function(start)
-  local c = start({ script = { rules = RULES } }):ready()
+  local c = start({ script = { rules = RULES }, settings = { restart = { times = 0 } } }):ready() -- it is no crash
   c:command("Tandem restart")
   c:wait_received("exit", 1)
   c:wait_received("initialize", 2)
@@ -129,8 +129,23 @@ scripted("status goes to status lines and events", function(start)
   same("described", c:lua([[return require("tandem.status").describe()]])[2], "model: m")
 end)
 
-scripted("a server that becomes ready while the user types is asked", function(start)
-  local c = start({ script = { status = { { state = "loading" }, { state = "ready" } }, rules = RULES }, no_setup = true })
+scripted("a server whose model becomes ready while the user types is asked again", function(start)
+  local c = start({ script = { status = { { state = "loading" } } } })
+  c:wait("it is loading", function()
+    return c:lua([[return require("tandem").status()]]) == "tandem: loading"
+  end)
+  c:type("i")
+  c:type_each("tot")
+  c:wait("nothing is asked", function()
+    return #c:received(METHOD) > 0 and c:running() == 0
+  end)
+  c:script({ stats_status = { { state = "ready" } }, rules = RULES })
+  c:lua([[require("tandem.client").request(0, "tandem/stats", {}, function() end)]])
+  c:wait_ghost("al")
+end)
+
+scripted("a server that comes while the user types is asked", function(start)
+  local c = start({ script = { rules = RULES }, no_setup = true })
   c:type("itot")
   c:settle()
   c:lua([[require("tandem").setup(...)]], c.settings)

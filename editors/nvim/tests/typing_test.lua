@@ -157,14 +157,17 @@ scripted("an answer after the text changed is dropped", function(start)
   end
 end)
 
-scripted("an answer after the text changed is dropped, though no other was asked for", function(start)
-  local rules = { { before = "^to$", items = { { text = "ooo" } }, delay = 400 } }
+scripted("an answer for an old changedtick is dropped, though the text is the same again", function(start)
+  local rules = { { before = "^to$", items = { { text = "ooo" } }, delay = 1500 } }
   local c = start({ script = { rules = rules }, settings = { trigger = "manual" } }):ready()
   c:type("i")
   c:type_each("to")
   c:type("<M-\\>")
   c:wait_received(METHOD, 1)
-  c:type_each("o")
+  c:type("o<BS>")
+  c:settle()
+  same("running", c:running(), 1)
+  same("buffer", c:lines(), { "to" })
   c:wait("the answer came", function()
     return c:running() == 0
   end)

@@ -35,9 +35,8 @@ local function watch_typing(group)
     vim.api.nvim_create_autocmd(events, { group = group, pattern = pattern, callback = callback })
   end
   on("InsertEnter", session.entered)
-  on({ "TextChangedI", "TextChangedP" }, session.changed)
+  on({ "TextChangedI", "TextChangedP" }, session.changed) -- also when a completion menu opens and closes
   on("CursorMovedI", session.moved)
-  on({ "CompleteChanged", "CompleteDone" }, vim.schedule_wrap(session.menu_changed))
   -- CTRL-C leaves insert mode without InsertLeave.
   on("ModeChanged", session.left, "i*:[^i]*")
   on({ "BufLeave", "WinLeave" }, session.left)

@@ -69,10 +69,10 @@ end
 
 --- How the suggestion fits here and now. Computed from the buffer, so it is
 --- right also between a keystroke and the events that follow it.
----@return tandem.Fit? fit nil if nothing is suggested, or not in this mode
+---@return tandem.Fit? fit nil if nothing is suggested
 function M.fit()
   local s = session.offered[session.index]
-  if not s or not inserting() or s.bufnr ~= vim.api.nvim_get_current_buf() or hidden_by_menu() then
+  if not s or s.bufnr ~= vim.api.nvim_get_current_buf() or hidden_by_menu() then
     return nil
   end
   local moment = now()
@@ -223,14 +223,6 @@ function M.moved()
   if lsp_client and config.current.enabled then
     local at = position.to_lsp(moment.bufnr, moment.row, moment.col, lsp_client.offset_encoding)
     client.notify(moment.bufnr, "tandem/didMoveCursor", { position = at })
-  end
-end
-
---- A completion menu opened, moved its choice or closed: what it hid may be
---- shown again. Text that came meanwhile has its own event.
-function M.menu_changed()
-  if inserting() then
-    M.refresh()
   end
 end
 
