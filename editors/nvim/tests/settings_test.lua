@@ -109,6 +109,11 @@ scripted("wrong settings are told once, each with its name", function(start)
   for _, word in ipairs({ '"triger"', "popup must be", "args must be", '"acept"' }) do
     same(word, all:find(word, 1, true) ~= nil, true)
   end
+  same("messages", #c:messages(), 4)
+  local current = c:lua([[return require("tandem.config").current]])
+  same("in force", { current.popup, current.args, current.triger == nil }, { "hide", { "lsp" }, true })
+  same("a right one stays", current.binary, c.binary)
+  c:ready()
 end)
 
 scripted("0.12: the core's API is used where it is, unless told otherwise", function(start)

@@ -70,44 +70,42 @@ local function has_type(value, wanted)
   return type(value) == wanted:gsub("%?$", ""):gsub("|false$", "")
 end
 
---- What is wrong with settings, each with its remedy.
----@param config table merged settings
----@return string[]
-function M.problems(config)
-  local found = {}
-  for key in pairs(config) do
-    if not types[key] then
-      found[#found + 1] = ("there is no setting %q; see :help tandem-settings"):format(key)
-    end
+--- What is wrong with a setting, with its remedy.
+---@param key string
+---@param value any
+---@return string? problem nil if it is sound
+local function problem_of(key, value)
+  local wanted = types[key]
+  if not wanted then
+    return ("there is no setting %q; see :help tandem-settings"):format(key)
   end
-  for key, wanted in pairs(types) do
-    if not has_type(config[key], wanted) then
-      found[#found + 1] = ("%s must be %s, not %s"):format(key, wanted, vim.inspect(config[key]))
-    elseif choices[key] and not vim.tbl_contains(choices[key], config[key]) then
-      local names = table.concat(choices[key], '" or "')
-      found[#found + 1] = ('%s must be "%s", not %q'):format(key, names, config[key])
-    end
+  if not has_type(value, wanted) then
+    return ("%s must be %s, not %s"):format(key, wanted, vim.inspect(value))
   end
-  for action in pairs(type(config.keymaps) == "table" and config.keymaps or {}) do
+  if choices[key] and not vim.tbl_contains(choices[key], value) then
+    return ('%s must be "%s", not %q'):format(key, table.concat(choices[key], '" or "'), value)
+  end
+  for action in pairs(key == "keymaps" and value or {}) do
     if M.defaults.keymaps[action] == nil then
-      found[#found + 1] = ("there is no keymap %q; see :help tandem-keys"):format(action)
+      return ("there is no keymap %q; see :help tandem-keys"):format(action)
     end
   end
-  table.sort(found)
-  return found
 end
 
---- Merges the user's settings over the defaults. Wrong ones are told of and
---- then ignored, all of them, so that what is in force is always sound.
+--- Merges the user's settings over the defaults. In place of a wrong one its
+--- default is used, so that what is in force is always sound.
 ---@param user table?
 ---@return string[] problems
 function M.set(user)
   user = user or {}
   local merged = vim.tbl_deep_extend("force", vim.deepcopy(M.defaults), user)
-  local problems = M.problems(merged)
-  if #problems > 0 then
-    merged = vim.deepcopy(M.defaults)
-    user = {}
+  local problems = {}
+  for key in vim.spairs(merged) do
+    local problem = problem_of(key, merged[key])
+    if problem then
+      problems[#problems + 1] = problem
+      merged[key] = vim.deepcopy(M.defaults[key])
+    end
   end
   M.current = merged
   M.chosen_keys = {}

@@ -70,7 +70,7 @@ function M.setup(settings)
     return log.problem("Neovim 0.10 or newer is needed: update Neovim")
   end
   for _, problem in ipairs(config.set(settings)) do
-    log.problem(problem .. "; the defaults are used")
+    log.problem(problem .. "; its default is used")
   end
   require("tandem.ghost").define_highlights()
   listen()
