@@ -9,12 +9,12 @@ local LINES = { "def add(a, b):", "    return a + b", "", "def subtract(a, b):",
 ---@param start fun(opts: table): table
 ---@param rules table[]?
 ---@return table child
----@return string ghost
+---@return string rest what accepting inserts
 local function shown(start, rules)
   local c = start({ script = { rules = rules or { { completes = TEXT } } }, lines = LINES }):ready()
   c:type("Go    <C-u>")
   c:type_each(real and "    ret" or "tot")
-  return c, c:wait_ghost()
+  return c, c:wait_rest()
 end
 
 --- The cursor's line and those below it.

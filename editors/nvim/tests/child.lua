@@ -169,6 +169,18 @@ function Child:wait_ghost(wanted)
   end, Child.real and 120000 or nil)
 end
 
+--- What accepting would insert, when all that was asked is answered.
+---@return string
+function Child:wait_rest()
+  self:wait_ghost()
+  return self:wait("nothing is asked", function()
+    return self:running() == 0 and self:lua([[
+      local fit = require("tandem.session").fit()
+      return fit and fit.rest
+    ]])
+  end, Child.real and 120000 or nil)
+end
+
 --- Waits until no ghost text is there.
 function Child:wait_none()
   self:wait("no ghost text", function()
