@@ -111,7 +111,7 @@ scripted("a binary that is too old or is none: one message, nothing is started",
 end)
 
 scripted("status goes to status lines and events", function(start)
-  local status = { { state = "downloading", progress = 0.4, message = "qwen" }, { state = "loading", progress = 40 } }
+  local status = { { state = "downloading", progress = 0.4, message = "qwen" }, { state = "loading", progress = 0.4 } }
   local before = [[
     _G.heard = {}
     vim.api.nvim_create_autocmd("User", { pattern = "TandemStatus", callback = function(event)

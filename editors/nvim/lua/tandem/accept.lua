@@ -69,6 +69,16 @@ local function run_command(s)
   end
 end
 
+--- Tells the server what became of a suggestion that it gave a name.
+---@param s tandem.Suggestion
+---@param method string
+---@param params table
+local function tell(s, method, params)
+  if s.id ~= nil then
+    client.notify(s.bufnr, method, params)
+  end
+end
+
 --- Accepts the part of the suggestion that `take` names.
 ---@param take fun(rest: string): string a beginning of its argument
 ---@return boolean accepted false if nothing is suggested
@@ -81,7 +91,7 @@ local function accept(take)
   if part == fit.rest then
     M.insert(fit, part, fit.right)
     session.dismiss()
-    client.notify(s.bufnr, "tandem/didAccept", { id = s.id })
+    tell(s, "tandem/didAccept", { id = s.id })
     run_command(s)
     return true
   end
@@ -90,7 +100,7 @@ local function accept(take)
   if lsp_client then
     local accepted = s.text:sub(1, fit.typed + #part)
     local length = position.units(accepted, lsp_client.offset_encoding)
-    client.notify(s.bufnr, "tandem/didPartiallyAccept", { id = s.id, acceptedLength = length })
+    tell(s, "tandem/didPartiallyAccept", { id = s.id, acceptedLength = length })
   end
   return true
 end

@@ -23,11 +23,10 @@ function M.set(status)
   announce()
 end
 
---- Progress as the server gives it (a share or percent) in percent.
----@param progress number
+---@param progress number 0 to 1
 ---@return integer
 local function percent(progress)
-  return math.floor((progress <= 1 and progress * 100 or progress) + 0.5)
+  return math.floor(progress * 100 + 0.5)
 end
 
 --- A component for a status line: short, and "" where tandem has no part in the buffer.

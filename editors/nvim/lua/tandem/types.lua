@@ -81,4 +81,4 @@
 ---@field state "stopped"|"starting"|"unloaded"|"downloading"|"loading"|"ready"|"busy"|"disabled"|"error"
 ---@field message string?
 ---@field model string?
----@field progress number? 0 to 1, or percent
+---@field progress number? 0 to 1, while downloading or loading
