@@ -7,8 +7,8 @@
 --- of the cursor. A rule has `completes` (a text: what of it is not typed yet
 --- is suggested), or `items` ({ text, left, right }: the range reaches so many
 --- code units around the cursor), or `null`, `error` (a code), `crash`;
---- and `delay` in ms, or `delays`, taken in turn. `status` is sent at the start, `stats_status` when
---- tandem/stats is asked for.
+--- and `delay` in ms, or `delays`, taken in turn. `status` is sent at the start, `stats_status` and
+--- `stats_message` when tandem/stats is asked for.
 local uv = vim.uv
 
 ---@return table
@@ -167,6 +167,9 @@ local requests = {
   end,
   ["textDocument/inlineCompletion"] = complete,
   ["tandem/stats"] = function(id)
+    if script().stats_message then
+      send({ method = "window/showMessage", params = { type = 1, message = script().stats_message } })
+    end
     for _, status in ipairs(script().stats_status or {}) do
       send({ method = "tandem/status", params = status })
     end

@@ -144,6 +144,14 @@ scripted("a server whose model becomes ready while the user types is asked again
   c:wait_ghost("al")
 end)
 
+scripted("what the server tells the user goes through vim.notify", function(start)
+  local c = start({ script = { stats_message = "no model: pull one" } }):ready()
+  c:lua([[require("tandem.client").request(0, "tandem/stats", {}, function() end)]])
+  c:wait("a message", function()
+    return c:messages()[1] == "tandem: no model: pull one"
+  end)
+end)
+
 scripted("a server that comes while the user types is asked", function(start)
   local c = start({ script = { rules = RULES }, no_setup = true })
   c:type("itot")

@@ -188,6 +188,15 @@ local function on_status(_, params)
   M.listener.status(before)
 end
 
+--- What the server tells the user goes the way of the plugin's own messages,
+--- which notification plugins show without a prompt that stops the typing.
+---@param _ lsp.ResponseError?
+---@param params lsp.ShowMessageParams
+local function on_message(_, params)
+  local tell = params.type == vim.lsp.protocol.MessageType.Error and log.problem or log.info
+  tell(params.message)
+end
+
 --- Ends the process's own way of ending: Neovim would tell every crash by
 --- itself, also those that a restart mends.
 ---@param argv string[]
@@ -226,7 +235,11 @@ local function client_config(bufnr)
       debounce_text_changes = 0, -- when to compute is the server's decision: it hears of every change
       exit_timeout = 500, -- a server that hangs must not outlive Neovim
     },
-    handlers = { ["tandem/status"] = on_status, ["workspace/configuration"] = on_configuration },
+    handlers = {
+      ["tandem/status"] = on_status,
+      ["window/showMessage"] = on_message,
+      ["workspace/configuration"] = on_configuration,
+    },
     on_attach = function(client, attached)
       add_folder(client, attached)
       M.listener.attached(attached)
