@@ -6,9 +6,10 @@
 --- The first rule counts whose `before` (a Lua pattern) matches the text left
 --- of the cursor. A rule has `completes` (a text: what of it is not typed yet
 --- is suggested), or `items` ({ text, left, right }: the range reaches so many
---- code units around the cursor), or `null`, `error` (a code), `crash`;
+--- code units around the cursor), or `null`, or `error` (a code);
 --- and `delay` in ms, or `delays`, taken in turn. `status` is sent at the start, `stats_status` and
---- `stats_message` when tandem/stats is asked for.
+--- `stats_message` when tandem/stats is asked for, and with `stats_crash` that
+--- is the end.
 local uv = vim.uv
 
 ---@return table
@@ -124,9 +125,6 @@ local function complete(id, params)
   pending[id], answers = uri, answers + 1
   for _, rule in ipairs(s.rules or {}) do
     if not rule.before or before:find(rule.before) then
-      if rule.crash then
-        os.exit(3)
-      end
       local result = not rule.null and answer(rule, params, before) or nil
       local timer = uv.new_timer()
       local delay = rule.delays and rule.delays[answers % #rule.delays + 1] or rule.delay or 0
@@ -167,6 +165,9 @@ local requests = {
   end,
   ["textDocument/inlineCompletion"] = complete,
   ["tandem/stats"] = function(id)
+    if script().stats_crash then
+      os.exit(3)
+    end
     if script().stats_message then
       send({ method = "window/showMessage", params = { type = 1, message = script().stats_message } })
     end

@@ -4,10 +4,10 @@ local METHOD = "textDocument/inlineCompletion"
 local RULES = { { before = "tot$", items = { { text = "al" } } } }
 
 scripted("after a crash the server comes back by itself", function(start)
-  local c = start({ script = { rules = { { before = "boom$", crash = true }, RULES[1] } } }):ready()
+  local c = start({ script = { rules = RULES, stats_crash = true } }):ready()
   c:type("itot")
   c:wait_ghost("al")
-  c:type("<C-u>boom")
+  c:lua([[require("tandem.client").request(0, "tandem/stats", {}, function() end)]])
   c:wait_received("initialize", 2)
   c:ready()
   c:type("<C-u>tot")
