@@ -4,12 +4,15 @@ local METHOD = "textDocument/inlineCompletion"
 local RULES = { { before = "tot$", items = { { text = "al" } } } }
 
 scripted("after a crash the server comes back by itself", function(start)
-  local c = start({ script = { rules = RULES, stats_crash = true } }):ready()
+  local c = start({ script = { rules = RULES } }):ready()
   c:type("itot")
   c:wait_ghost("al")
+  c:script({ stats_crash = true })
   c:lua([[require("tandem.client").request(0, "tandem/stats", {}, function() end)]])
   c:wait_received("initialize", 2)
+  c:wait_none() -- what the server that is gone suggested
   c:ready()
+  c:script({ rules = RULES })
   c:type("<C-u>tot")
   c:wait_ghost("al")
   same("messages", c:messages(), {})
