@@ -9,7 +9,7 @@ VCS    := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo false)
 
 # Packages whose tests run once more under the race detector: those in which
 # several goroutines meet.
-RACE := ./engine ./engine/kvcache ./engine/tokenizer ./kernels/cpu ./kernels/ref ./bench/speed ./models ./internal/...
+RACE := ./engine ./engine/kvcache ./engine/tokenizer ./kernels/cpu ./kernels/ref ./bench/speed ./context/... ./models ./internal/...
 
 .PHONY: build demo test check unit race weights clean
 
