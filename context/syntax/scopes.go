@@ -21,7 +21,8 @@ type Scope struct {
 // An unfinished line can make the parser lose what is around it. Then a text
 // without that line is asked, and if that is not enough, one that ends there with
 // everything closed. In such a text the line's own closures are taken on trust,
-// and a Scope whose end nobody knows ends at offset.
+// and a Scope whose end nobody knows ends at offset. The options are for parsing
+// those, twice at most.
 func (t *Tree) Scopes(offset int, o Options) []Scope {
 	v, ok := t.view()
 	if !ok {
