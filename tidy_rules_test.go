@@ -44,7 +44,7 @@ var layers = []layer{
 	{"kernels/...", []string{"kernels/op"}, []string{"golang.org/x/sys"}},
 	{"config", nil, []string{"github.com/BurntSushi/toml"}},
 	{"models", nil, []string{"github.com/schollz/progressbar/v3", "golang.org/x/sys", "golang.org/x/term"}},
-	{"context/...", nil, nil},
+	{"context/...", nil, []string{"github.com/smacker/go-tree-sitter"}},
 	{"sandbox", nil, nil},
 	{"", []string{"bench/...", "completion/...", "config", "engine/...", "kernels/...", "lsp", "models", "openai", "sandbox"},
 		[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/sys"}},

@@ -247,8 +247,9 @@ func TestExplain(t *testing.T) {
 	if !got.Found || got.Outcome != "suggestion" || len(got.Stages) < 4 || got.Version != 1 {
 		t.Errorf("after a suggestion: %+v", got)
 	}
-	e.suggest("a.go", behindReturn, automatic).text(e)
-	e.ask("tandem/explain", e.place("a.go", behindReturn)).into(e, &got)
+	e.change("a.go", behindReturn, behindReturn, "x")
+	e.suggest("a.go", behindReturn+1, automatic).text(e)
+	e.ask("tandem/explain", e.place("a.go", behindReturn+1)).into(e, &got)
 	if got.Outcome != "nothing" {
 		t.Errorf("after nothing: %+v", got)
 	}
