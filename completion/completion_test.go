@@ -222,7 +222,7 @@ func TestDefaultLayout(t *testing.T) {
 		want string
 	}{
 		{engine.Info{Model: "Qwen2.5 Coder 0.5B Instruct AWQ"}, "spm-tail"},
-		{engine.Info{Path: "/m/qwen2.5-coder-7b-q8_0.gguf"}, "spm-tail"},
+		{engine.Info{Path: "/m/qwen2.5-coder-7b-q8_0.gguf"}, "psm-line"},
 		{engine.Info{Model: "Smollm2 135M 8k Lc100K Mix1 Ep2"}, "plain"},
 		{engine.Info{Model: "starcoder2"}, "psm"},
 	} {

@@ -14,7 +14,8 @@ var defaultLayouts = []struct {
 	name   string // part of the model's name, in lower case without signs
 	layout prompt.Layout
 }{
-	{"qwen25coder", prompt.SPMTail},
+	{"qwen25coder05b", prompt.SPMTail},
+	{"qwen25coder", prompt.PSMLine}, // measured with the 1.5B; larger ones are taken to be like it
 	{"smollm", prompt.Plain}, // has no FIM tokens
 }
 
