@@ -11,7 +11,7 @@ VCS    := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo false)
 # several goroutines meet.
 RACE := ./engine ./engine/kvcache ./engine/tokenizer ./kernels/cpu ./kernels/ref ./bench/speed ./models ./lsp ./context/... ./internal/...
 
-.PHONY: build demo test check unit race weights clean
+.PHONY: build demo test check unit race nvim weights clean
 
 build:
 	@mkdir -p bin
@@ -21,7 +21,7 @@ demo: build
 	@$(TANDEM) pull $(MODEL) >/dev/null
 	@$(TANDEM) complete testdata/demo/inventory.py --model $(MODEL) --show
 
-test: check build weights unit race
+test: check build weights unit race nvim
 
 check:
 	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go' ':!testdata')); \
@@ -41,6 +41,10 @@ unit:
 
 race:
 	@.ci/gotest -race -short -timeout 20m $(RACE)
+
+# The plugin in a real Neovim, which is fetched by pip if there is none.
+nvim:
+	@editors/nvim/tests/run || { [ $$? = 77 ] && echo "left out: the Neovim plugin's tests"; }
 
 clean:
 	rm -rf bin
