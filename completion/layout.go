@@ -16,7 +16,7 @@ var defaultLayouts = []struct {
 }{
 	{"qwen25coder05b", prompt.SPMTail},
 	{"qwen25coder", prompt.PSMLine}, // measured with the 1.5B; larger ones are taken to be like it
-	{"smollm", prompt.Plain}, // has no FIM tokens
+	{"smollm", prompt.Plain},        // has no FIM tokens
 }
 
 // DefaultLayout returns the layout that info's model does best with. A model
