@@ -180,7 +180,7 @@ func TestCancelStopsTheEngine(t *testing.T) {
 
 // The prompt below the cursor stays as it was while a burst lasts.
 func TestBurstKeepsTheSuffix(t *testing.T) {
-	e := &scripted{says: "x", stop: engine.StopToken, info: engine.Info{Model: "Qwen2.5 Coder"}}
+	e := &scripted{says: "x", stop: engine.StopToken, info: engine.Info{Model: "Qwen2.5 Coder 0.5B"}}
 	s := New(e).NewSession()
 	clock := time.Unix(0, 0)
 	s.now = func() time.Time { return clock }
