@@ -164,7 +164,7 @@ func TestBar(t *testing.T) {
 		}
 		drawn.Write(b[:n])
 	}
-	for _, want := range []string{"fake: 4 MB from 127.0.0.1", "of which 1 MB are here", "%", "/3.1 MB", "MB/s"} {
+	for _, want := range []string{"fake: 4 MB from 127.0.0.1", "of which 1 MB are here", "%", "/3.1 MB", "B/s"} {
 		if !strings.Contains(drawn.String(), want) {
 			t.Errorf("no %q in %q", want, drawn.String())
 		}
