@@ -9,7 +9,7 @@ VCS    := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo false)
 
 # Packages whose tests run once more under the race detector: those in which
 # several goroutines meet.
-RACE := ./engine ./engine/kvcache ./engine/tokenizer ./kernels/cpu ./kernels/ref ./bench/speed ./models ./lsp ./context/... ./internal/...
+RACE := ./engine ./engine/kvcache ./engine/tokenizer ./kernels/cpu ./kernels/ref ./bench/speed ./models ./completion ./lsp ./context/... ./internal/...
 
 .PHONY: build demo test check unit race nvim weights clean
 

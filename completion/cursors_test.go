@@ -59,6 +59,9 @@ func cursorFiles(t *testing.T) []cursorFile {
 
 // TestCursors runs the committed cursors through the real 0.5B.
 func TestCursors(t *testing.T) {
+	if testing.Short() {
+		t.Skip("left out by -short: run it without to test with real weights")
+	}
 	c := completion.New(openModel(t))
 	t.Run("complete", func(t *testing.T) { completeCursors(t, c) })
 	t.Run("type", func(t *testing.T) { typeAtCursors(t, c) })

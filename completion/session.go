@@ -120,6 +120,9 @@ func (s *Session) Moved(doc Document, opts Options) {
 	before, after := doc.Text[:doc.Offset], doc.Text[doc.Offset:]
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if n := len(s.streams); n > 0 && s.streams[n-1].fits(before, after) {
+		return // it is where the engine is at work or has been
+	}
 	s.stopNewest(nil)
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stopWarming = cancel

@@ -229,6 +229,7 @@ func TestPrefillAhead(t *testing.T) {
 	if text := last.Prompt[len(last.Prompt)-1].Text; last.MaxTokens != 0 || !strings.HasSuffix(text, "abc") {
 		t.Errorf("%+v", last)
 	}
+	s.Moved(at("f(¦\n"), Options{}) // where it is already
 	s.Moved(at("¦\nf(\n"), Options{})
 	until(t, func() bool { return e.count(engine.WarmUp) == 2 })
 }

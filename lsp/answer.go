@@ -12,6 +12,7 @@ import (
 	"go.lsp.dev/jsonrpc2"
 	"go.lsp.dev/protocol"
 
+	"tandem/completion"
 	"tandem/context/workspace"
 	"tandem/internal/logfile"
 )
@@ -62,6 +63,8 @@ func (s *server) suggestion(ctx context.Context, r *request) (Answer, error) {
 		err = errCancelled
 	} else if ended := context.Cause(r.ticket.ctx); ended != nil {
 		err = ended
+	} else if errors.Is(err, completion.ErrSuperseded) {
+		err = errSuperseded
 	} else if err == nil && s.isStale(r) {
 		err = s.staleError()
 	}
