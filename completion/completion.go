@@ -69,7 +69,9 @@ func New(e engine.Engine) *Completer { return &Completer{engine: e} }
 // Complete suggests what to insert at doc's cursor. It returns ctx's error when
 // ctx ends first.
 func (c *Completer) Complete(ctx context.Context, doc Document, opts Options) (Suggestion, error) {
-	return c.NewSession().Complete(ctx, doc, opts)
+	s := c.NewSession()
+	defer s.Stop() // nobody types on: nothing is to be prefilled ahead
+	return s.Complete(ctx, doc, opts)
 }
 
 // Type completes at doc's cursor, then types text there one character at a time
