@@ -20,6 +20,7 @@ type Tolerance struct {
 	AttentionF16, AttentionQ8 float64
 	// With weights in F32, F16 or BF16, or inputs on a grid; and with quantised weights.
 	MatMulFloat, MatMulQuant float64
+	LogitsQuant              float64 // MatMulQuant of the last product, whose input is finer
 	GatedFloat, GatedQuant   float64
 }
 
@@ -52,6 +53,9 @@ var Tolerances = map[string]Tolerance{
 		// 6 standard deviations: the largest of some thousand errors is 4, and
 		// groups of weights differ in size.
 		MatMulQuant: 6 * 0.0129,
+		// What int8 leaves over is at most 1/254 of the group's largest value, and
+		// loses 1/254 of itself; then two sums as with float weights.
+		LogitsQuant: 6*0.0129/254 + 2*3e-5,
 		// silu(g) * up has the relative errors of both factors, and its largest
 		// values are twice as far from the mean.
 		GatedFloat: 4 * 3e-5, GatedQuant: 4 * 6 * 0.0129,
