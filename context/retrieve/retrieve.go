@@ -76,6 +76,8 @@ type Query struct {
 	Offset   int    // of the cursor
 	Shown    [2]int // the bytes of Text that the prompt shows anyway: chunks of this file lie outside
 	Budget   int    // tokens for all chunks
+	// Only are the retrievers to ask, out of Sources; nil asks all.
+	Only []string
 	// Count is how many tokens a text costs. Chunks calls it from one goroutine
 	// and does not interrupt it.
 	Count func(string) int
@@ -196,7 +198,11 @@ func (r *Retriever) gather(ctx context.Context, s *search) ([][]Chunk, []Report)
 	for i, s := range r.sources {
 		reports[i] = Report{Source: s.name, Missed: true}
 	}
-	for i := range r.sources {
+	for i, source := range r.sources {
+		if only := s.Only; only != nil && !slices.Contains(only, source.name) {
+			reports[i].Missed = false
+			continue
+		}
 		if r.start(ctx, s, i, answers) {
 			waiting++
 		}
