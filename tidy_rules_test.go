@@ -46,7 +46,7 @@ var layers = []layer{
 	{"models", nil, []string{"github.com/schollz/progressbar/v3", "golang.org/x/sys", "golang.org/x/term"}},
 	{"context/...", nil, []string{"github.com/smacker/go-tree-sitter"}},
 	{"sandbox", nil, nil},
-	{"", []string{"bench/...", "completion/...", "config", "engine/...", "kernels/...", "lsp", "models", "openai", "sandbox"},
+	{"", []string{"bench/...", "completion/...", "config", "context/...", "engine/...", "kernels/...", "lsp", "models", "openai", "sandbox"},
 		[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/sys"}},
 }
 
