@@ -42,9 +42,9 @@ type Key struct {
 	Next   string  `json:"next"`  // what the trace goes on to type here
 	Right  int     `json:"right"` // code points of Text that are the beginning of Next
 	// Stale answers belong to another state of the document.
-	Stale bool         `json:"stale,omitempty"`
-	Why   []string     `json:"why"` // the stages of tandem/explain
-	Peer  *PeerKey     `json:"peer,omitempty"`
+	Stale bool     `json:"stale,omitempty"`
+	Why   []string `json:"why"` // the stages of tandem/explain
+	Peer  *PeerKey `json:"peer,omitempty"`
 	error *editor.Error
 }
 

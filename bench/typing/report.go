@@ -60,7 +60,8 @@ type Latency struct {
 }
 
 func latency(millis []float64) Latency {
-	l := Latency{Samples: len(millis), Millis: slices.Sorted(slices.Values(millis))}
+	l := Latency{Samples: len(millis), Millis: append([]float64{}, millis...)}
+	slices.Sort(l.Millis)
 	if l.Samples > 0 {
 		rank := func(percent int) float64 { return l.Millis[(l.Samples*percent+99)/100-1] }
 		l.P50, l.P95, l.Max = rank(50), rank(95), rank(100)
