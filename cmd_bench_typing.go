@@ -14,7 +14,7 @@ import (
 )
 
 type benchTypingCmd struct {
-	Trace    string        `arg:"" placeholder:"TRACE" help:"Recorded typing, gzipped or not: startContent, endContent, txns with time and patches; TRACE.points.jsonl beside it may name moments."`
+	Trace    string        `arg:"" placeholder:"TRACE" help:"Recorded typing, gzipped or not: startContent, endContent, txns with time and patches. NAME.points.jsonl beside NAME.json may tell the moments."`
 	Moments  int           `default:"24" placeholder:"N" help:"Moments to replay, evenly over the trace (default ${default})."`
 	Keys     int           `default:"8" placeholder:"K" help:"Keys to type at each (default ${default})."`
 	NoPauses bool          `help:"Type the next key as soon as the last is answered, not before the trace's time."`

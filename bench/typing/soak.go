@@ -31,7 +31,7 @@ type Sample struct {
 	Keys           int     `json:"keys"`
 	Loops          int     `json:"loops"` // begun
 	ResidentBytes  int64   `json:"resident_bytes"`
-	AnonymousBytes int64   `json:"anonymous_bytes,omitempty"` // without mapped files
+	AnonymousBytes int64   `json:"anonymous_bytes"` // without mapped files; 0 where the system does not tell
 	lsp.Debug
 }
 
@@ -59,7 +59,7 @@ func (t *Trace) Soak(ctx context.Context, start Start, doc Document, opt SoakOpt
 	if err != nil {
 		return Soak{}, err
 	}
-	k := &soak{session: s, trace: t, opt: opt}
+	k := &soak{session: s, trace: t, opt: opt, Soak: Soak{Samples: []Sample{}}}
 	err = k.run(ctx)
 	if endErr := s.end(ctx); err == nil {
 		err = endErr
