@@ -24,6 +24,7 @@ type Debug struct {
 	SyntaxTrees  int64          `json:"syntax_trees"` // in C's memory
 	KVPages      int            `json:"kv_pages"`     // of all devices
 	KVPagesInUse int            `json:"kv_pages_in_use"`
+	KVPagesFree  int            `json:"kv_pages_free"`      // that hold nothing yet
 	Document     *DebugDocument `json:"document,omitempty"` // nil if it is not open
 }
 
@@ -57,6 +58,7 @@ func (s *server) debug(params []byte) (job, error) {
 	d.HeapBytes = int64(mem.HeapAlloc)
 	for _, device := range s.model.devices() {
 		d.KVPages += device.Cache.Pages
+		d.KVPagesFree += device.Cache.FreePages
 		d.KVPagesInUse += device.Cache.Pages - device.Cache.FreePages - device.Cache.KeptPages
 	}
 	return constant(d), nil

@@ -94,7 +94,7 @@ func (s *session) load(ctx context.Context) error {
 			"textDocument": map[string]any{"inlineCompletion": map[string]any{}},
 		},
 		"initializationOptions": map[string]any{
-			"enabled": true, "trigger": "auto", "languages": map[string]bool{"*": true}, "exclude": []string{}, "idleUnloadMinutes": 0,
+			"enabled": true, "trigger": "auto", "languages": map[string]bool{"*": true}, "exclude": []string{}, "idleUnloadMinutes": 24 * 60,
 		},
 	})
 	if err != nil {

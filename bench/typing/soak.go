@@ -13,7 +13,8 @@ import (
 const (
 	sampleEvery = time.Minute
 	restPoll    = 50 * time.Millisecond
-	restMax     = 30 * time.Second // for a server to come to rest
+	restCalm    = 10               // looks at a server that find nothing new: it is at rest
+	restMax     = 30 * time.Second // for it to come to rest
 )
 
 // SoakOptions say how to loop.
@@ -30,7 +31,7 @@ type Sample struct {
 	Keys           int     `json:"keys"`
 	Loops          int     `json:"loops"` // begun
 	ResidentBytes  int64   `json:"resident_bytes"`
-	AnonymousBytes int64   `json:"anonymous_bytes,omitempty"` // without mapped files
+	AnonymousBytes int64   `json:"anonymous_bytes"` // without mapped files; 0 where the system does not tell
 	lsp.Debug
 }
 
@@ -58,7 +59,7 @@ func (t *Trace) Soak(ctx context.Context, start Start, doc Document, opt SoakOpt
 	if err != nil {
 		return Soak{}, err
 	}
-	k := &soak{session: s, trace: t, opt: opt}
+	k := &soak{session: s, trace: t, opt: opt, Soak: Soak{Samples: []Sample{}}}
 	err = k.run(ctx)
 	if endErr := s.end(ctx); err == nil {
 		err = endErr
@@ -85,6 +86,7 @@ func (k *soak) run(ctx context.Context) (err error) {
 	if k.Before, err = k.rest(ctx); err != nil {
 		return err
 	}
+	k.begun = time.Now()
 	k.next = k.begun.Add(sampleEvery)
 	k.key = k.begun
 	for time.Since(k.begun) < k.opt.For {
@@ -197,7 +199,7 @@ func (k *soak) rest(ctx context.Context) (Sample, error) {
 			calm = 0
 		}
 		least = sample
-		if calm == 20 || time.Now().After(late) {
+		if calm == restCalm || time.Now().After(late) {
 			return sample, nil
 		}
 		if err := until(ctx, time.Now().Add(restPoll)); err != nil {
@@ -206,10 +208,17 @@ func (k *soak) rest(ctx context.Context) (Sample, error) {
 	}
 }
 
-// fit lays a line through the samples after the warm-up, a quarter of the time
-// but no more than 20 minutes.
+// fit lays a line through the samples after the warm-up: a quarter of the time but
+// no more than 20 minutes, and until every KV page has been used, if that comes in
+// the first half of the time.
 func (k *soak) fit() {
 	k.WarmUpMinutes = min(k.opt.For/4, 20*time.Minute).Minutes()
+	for _, s := range k.Samples {
+		if s.KVPagesFree == 0 && s.Minutes < (k.opt.For/2).Minutes() {
+			k.WarmUpMinutes = max(k.WarmUpMinutes, s.Minutes)
+			break
+		}
+	}
 	var hours, resident, anonymous []float64
 	for _, s := range k.Samples {
 		if s.Minutes >= k.WarmUpMinutes {

@@ -39,6 +39,7 @@ type Trace struct {
 type Step struct {
 	Edits []editor.Edit // one after the other
 	At    time.Duration // since the first step, spread and capped
+	Gap   time.Duration // since the step before, as it is stamped
 	Txn   int           // its number in the file
 }
 
@@ -46,14 +47,6 @@ type Step struct {
 func (s Step) Cursor() int {
 	last := s.Edits[len(s.Edits)-1]
 	return last.Start + len(last.Text)
-}
-
-// apply makes the step's edits.
-func (s Step) apply(text string) string {
-	for _, e := range s.Edits {
-		text = text[:e.Start] + e.Text + text[e.End:]
-	}
-	return text
 }
 
 // recording is a trace as its file has it; positions count code points.
@@ -163,11 +156,14 @@ func Parse(data []byte) (*Trace, error) {
 	}
 	for i, at := range spread(stamps) {
 		t.Steps[i].At = at
+		if i > 0 {
+			t.Steps[i].Gap = stamps[i].Sub(stamps[i-1])
+		}
 	}
 	return t, nil
 }
 
-// player is a document while a trace is read.
+// player is a document while a trace is read or played.
 type player struct {
 	text    []byte
 	isASCII bool // then code points are bytes
@@ -188,12 +184,18 @@ func (d *player) play(p patch) (editor.Edit, error) {
 		return editor.Edit{}, fmt.Errorf("the document grows beyond %d MB", documentBytesMax>>20)
 	}
 	d.isASCII = d.isASCII && isASCII(p.text)
-	tail := len(d.text) - end
-	grown := append(d.text, p.text...) // room for the longer of the two
-	copy(grown[start+len(p.text):], grown[end:end+tail])
-	copy(grown[start:], p.text)
-	d.text = grown[:start+len(p.text)+tail]
-	return editor.Edit{Start: start, End: end, Text: p.text}, nil
+	e := editor.Edit{Start: start, End: end, Text: p.text}
+	d.splice(e)
+	return e, nil
+}
+
+// splice makes an edit that lies inside the text.
+func (d *player) splice(e editor.Edit) {
+	tail := len(d.text) - e.End
+	grown := append(d.text, e.Text...) // room for the longer of the two
+	copy(grown[e.Start+len(e.Text):], grown[e.End:e.End+tail])
+	copy(grown[e.Start:], e.Text)
+	d.text = grown[:e.Start+len(e.Text)+tail]
 }
 
 // skip is the offset n code points behind from; false where the document ends
