@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"tandem/completion/prompt"
+	"tandem/context/retrieve"
+	"tandem/context/workspace"
 	"tandem/engine"
 )
 
@@ -24,9 +26,11 @@ const (
 
 // Document is a file as an editor holds it and where its cursor stands.
 type Document struct {
-	Path   string // for messages
-	Text   string
-	Offset int // of the cursor, in bytes
+	Path     string // of the file, as its workspace knows it
+	Language string // as editors name it
+	Text     string
+	Offset   int                 // of the cursor, in bytes
+	Snapshot *workspace.Snapshot // where context comes from; nil gives none
 }
 
 // Options choose how to complete. The zero value is the default for the model.
@@ -34,6 +38,9 @@ type Options struct {
 	Layout    string // a layout's name; "" takes the model's, see DefaultLayout
 	NoHeal    bool   // start a fresh token at the cursor, even inside a word
 	MaxTokens int    // of the suggestion; 0 means 64
+
+	ContextTokens int      // for chunks; 0 means the model's default, less none
+	Retrievers    []string // that chunks may come from; nil means all
 }
 
 // Suggestion is text to insert at the cursor and what it cost. Its JSON is what
@@ -55,6 +62,14 @@ type Suggestion struct {
 	// Reused suggestions cost the engine nothing: an earlier request's text, or
 	// what of it is still to be typed.
 	Reused bool `json:"reused,omitempty"`
+	// Context is what the prompt showed of other files.
+	Context *Context `json:"context,omitempty"`
+}
+
+// Context tells what a prompt showed of other files and how it was found.
+type Context struct {
+	retrieve.Result
+	Millis float64 `json:"ms"`
 }
 
 // Completer completes documents with one engine. It holds no state of its own
@@ -65,6 +80,12 @@ type Completer struct {
 
 // New returns a Completer that asks e.
 func New(e engine.Engine) *Completer { return &Completer{engine: e} }
+
+// Close frees what c knows of the workspace. The engine stays open.
+func (c *Completer) Close() {}
+
+// Wait returns when everything in snapshot can be found.
+func (c *Completer) Wait(ctx context.Context, snapshot *workspace.Snapshot) error { return ctx.Err() }
 
 // Complete suggests what to insert at doc's cursor. It returns ctx's error when
 // ctx ends first.
