@@ -13,9 +13,6 @@ import (
 	"tandem/context/retrieve"
 )
 
-// retrievers are those that can be chosen, in the order of reports.
-var retrievers = []string{retrieve.Definition, retrieve.Import, retrieve.Similar, retrieve.Open, retrieve.Edit}
-
 type evalRepoCmd struct {
 	File       string   `arg:"" placeholder:"FILE.jsonl" help:"Items, gzipped or not: id, package, version, path, prefix, suffix, target, cross_names."`
 	Packages   string   `required:"" type:"path" placeholder:"DIR" help:"Folder of the unpacked packages, as 'bench/repo/fetch.sh DIR FILE.jsonl' makes it."`
@@ -78,7 +75,7 @@ func (c *evalRepoCmd) Run(a *app) error {
 
 // chosen are the retrievers to use, in one order however they were given.
 func (c *evalRepoCmd) chosen() []string {
-	return slices.DeleteFunc(slices.Clone(retrievers), func(name string) bool { return !slices.Contains(c.Retrievers, name) })
+	return slices.DeleteFunc(retrieve.Sources(), func(name string) bool { return !slices.Contains(c.Retrievers, name) })
 }
 
 // progress keeps each result and shows how many are left, and for how long.
@@ -128,7 +125,7 @@ func times(b repo.Bound) string {
 func chunksText(r repo.Report) string {
 	var parts []string
 	for _, arm := range r.Arms {
-		for _, source := range retrievers {
+		for _, source := range retrieve.Sources() {
 			if n := arm.Chunks[source]; arm.Name == repo.With && n > 0 {
 				parts = append(parts, fmt.Sprintf("%.1f %s", n, source))
 			}
