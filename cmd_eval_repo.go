@@ -108,8 +108,12 @@ func printRepo(out io.Writer, r repo.Report) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "%d items, layout %s: exact with context %s times as often as without (95 %%: %s to %s); chunks shown: %s\n",
-		r.Items, r.Layout, times(r.Ratio.Value), times(r.Ratio.Low), times(r.Ratio.High), chunksText(r))
+	missed := 0
+	for _, arm := range r.Arms {
+		missed += arm.Missed
+	}
+	_, err := fmt.Fprintf(out, "%d items, layout %s: exact with context %s times as often as without (95 %%: %s to %s); chunks shown: %s; retrievers late %d times\n",
+		r.Items, r.Layout, times(r.Ratio.Value), times(r.Ratio.Low), times(r.Ratio.High), chunksText(r), missed)
 	return err
 }
 

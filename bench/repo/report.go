@@ -28,6 +28,8 @@ type ArmReport struct {
 	Difference *Estimate `json:"difference,omitempty"`
 	// Chunks is how many an item's prompt showed from each retriever, mean.
 	Chunks map[string]float64 `json:"chunks"`
+	// Missed is how often a retriever was not done in time, or failed.
+	Missed int `json:"missed"`
 }
 
 // Summarise adds a Run's results up.
@@ -41,6 +43,7 @@ func Summarise(o Options, results map[string][]Result) Report {
 			scores = append(scores, one.Result)
 			report.Recall += one.Recall / float64(len(of))
 			report.PromptTokens += float64(one.PromptTokens) / float64(len(of))
+			report.Missed += len(one.Missed)
 			for _, c := range one.Chunks {
 				report.Chunks[c.Source] += 1 / float64(len(of))
 			}

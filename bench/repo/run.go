@@ -77,6 +77,9 @@ type Result struct {
 	PromptTokens  int     `json:"prompt_tokens"`
 	PrefillTokens int     `json:"prefill_tokens"` // of them, computed: the KV cache had the rest
 	Stop          string  `json:"stop"`
+	// Missed are the retrievers that gave nothing because they were not done in
+	// time, or failed: another run may show more.
+	Missed []string `json:"missed,omitempty"`
 }
 
 // Chunk is a piece of context as it was shown.
@@ -163,30 +166,35 @@ func complete(ctx context.Context, e engine.Engine, item Item, arms []Arm, o Opt
 		if err != nil {
 			return fmt.Errorf("repo: %s, arm %s: %w", item.ID, arm.Name, err)
 		}
-		var chunks []retrieve.Chunk
-		if s.Context != nil {
-			chunks = s.Context.Chunks
+		if s.Context == nil {
+			s.Context = &completion.Context{}
 		}
-		if c, found := leak(item, chunks); found {
+		if c, found := leak(item, s.Context.Chunks); found {
 			return bug.Errorf("repo: %s, arm %s: a chunk of %s from %s holds the line to be completed: the file on the disk was read",
 				item.ID, arm.Name, c.Source, c.Path)
 		}
-		if err := each(resultOf(item, arm, s, chunks)); err != nil {
+		if err := each(resultOf(item, arm, s)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func resultOf(item Item, arm Arm, s completion.Suggestion, chunks []retrieve.Chunk) Result {
+// resultOf scores what was suggested; s.Context is there.
+func resultOf(item Item, arm Arm, s completion.Suggestion) Result {
 	r := Result{
 		Result: fim.Score(item.hole(), s.Text), Arm: arm.Name, Layout: s.Layout,
-		Recall: recall(item.CrossNames, chunks), Chunks: []Chunk{},
+		Recall: recall(item.CrossNames, s.Context.Chunks), Chunks: []Chunk{},
 		PromptTokens: s.PromptTokens, PrefillTokens: s.PrefillTokens, Stop: s.Stop,
 	}
-	r.TTFTMillis = s.TTFTMillis
-	for _, c := range chunks {
+	r.TTFTMillis = s.Context.Millis + s.TTFTMillis
+	for _, c := range s.Context.Chunks {
 		r.Chunks = append(r.Chunks, Chunk{c.Path, c.Source, c.Text})
+	}
+	for _, report := range s.Context.Reports {
+		if report.Missed || report.Failed {
+			r.Missed = append(r.Missed, report.Source)
+		}
 	}
 	return r
 }
