@@ -1,23 +1,20 @@
 package lsp_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/textproto"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
-	"unicode/utf16"
 
+	client "tandem/internal/editor"
 	"tandem/lsp"
 )
 
@@ -25,11 +22,12 @@ import (
 // time: a machine that is this slow has other problems.
 const patience = 10 * time.Second
 
-// editor is the client of a session that runs in this process. It speaks the
-// protocol with nothing of the server's own code, so that both can be wrong only
-// separately. Its methods fail the test; they belong to the test's goroutine.
+// editor is the client of a session that runs in this process, for tests: it fails
+// them instead of returning errors, and remembers all that the server said. Its
+// methods belong to the test's goroutine.
 type editor struct {
 	t      *testing.T
+	client *client.Client
 	conn   net.Conn
 	served chan error // what Serve returned
 
@@ -39,31 +37,13 @@ type editor struct {
 	notes   []message          // notifications of the server that no test took yet, in order
 	all     []message          // all of them
 	asked   []message          // requests of the server, in order
-	reply   map[string]func(params json.RawMessage) any
 	closed  bool
 
-	nextID   int
-	versions map[string]int
-	texts    map[string]string // of open documents
+	texts    map[string]string // of open documents, by name
 	encoding string
 }
 
-type message struct {
-	ID     json.RawMessage `json:"id,omitempty"`
-	Method string          `json:"method,omitempty"`
-	Params json.RawMessage `json:"params,omitempty"`
-	Result json.RawMessage `json:"result,omitempty"`
-	Error  *struct {
-		Code    int    `json:"code"`
-		Message string `json:"message"`
-	} `json:"error,omitempty"`
-}
-
-// String is the message as the wire has it.
-func (m message) String() string {
-	text, _ := json.Marshal(m)
-	return string(text)
-}
+type message = client.Message
 
 // object is JSON as tests write it.
 type object = map[string]any
@@ -73,18 +53,26 @@ type object = map[string]any
 func dial(t *testing.T, opt lsp.Options) *editor {
 	t.Helper()
 	here, there := net.Pipe()
-	e := &editor{t: t, conn: here, served: make(chan error, 1), answers: map[string]message{},
-		reply: map[string]func(json.RawMessage) any{}, versions: map[string]int{}, texts: map[string]string{}, encoding: "utf-16"}
+	e := &editor{t: t, conn: here, served: make(chan error, 1), answers: map[string]message{}, texts: map[string]string{}}
 	e.arrived = sync.NewCond(&e.mu)
 	go func() { e.served <- lsp.Serve(context.Background(), there, opt) }()
+	e.client = client.New(here, e.take)
+	e.encoding = e.client.Encoding()
 	read := make(chan struct{})
-	go func() { defer close(read); e.read() }()
+	go func() {
+		defer close(read)
+		<-e.client.Done()
+		e.giveUp()
+	}()
 	t.Cleanup(func() {
 		here.Close()
 		if len(e.served) == 0 {
 			e.end()
 		}
 		<-read
+		if err := e.client.Err(); !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrClosedPipe) {
+			t.Error(err)
+		}
 		checkNothingRuns(t)
 	})
 	return e
@@ -98,15 +86,18 @@ func start(t *testing.T, opt lsp.Options, more ...object) *editor {
 	for _, m := range more {
 		merge(params, m)
 	}
-	var result struct {
-		Capabilities struct {
-			PositionEncoding string `json:"positionEncoding"`
-		} `json:"capabilities"`
+	if err := e.client.Initialize(e.soon(), params); err != nil {
+		t.Fatal(err)
 	}
-	e.ask("initialize", params).into(e, &result)
-	e.encoding = result.Capabilities.PositionEncoding
-	e.notify("initialized", object{})
+	e.encoding = e.client.Encoding()
 	return e
+}
+
+// soon ends when patience does, or with the test.
+func (e *editor) soon() context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	e.t.Cleanup(cancel)
+	return ctx
 }
 
 func merge(into, from object) {
@@ -120,32 +111,7 @@ func merge(into, from object) {
 	}
 }
 
-// read takes in what the server says, and answers what it asks.
-func (e *editor) read() {
-	r := textproto.NewReader(bufio.NewReader(e.conn))
-	for {
-		header, err := r.ReadMIMEHeader()
-		if err != nil {
-			break
-		}
-		n, _ := strconv.Atoi(header.Get("Content-Length"))
-		body := make([]byte, n)
-		if _, err := io.ReadFull(r.R, body); err != nil {
-			break
-		}
-		var m message
-		if err := json.Unmarshal(body, &m); err != nil {
-			e.t.Errorf("the server says %q: %v", body, err)
-			continue
-		}
-		e.take(m)
-	}
-	e.mu.Lock()
-	e.closed = true
-	e.arrived.Broadcast()
-	e.mu.Unlock()
-}
-
+// take remembers a message of the server.
 func (e *editor) take(m message) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -157,49 +123,47 @@ func (e *editor) take(m message) {
 		e.notes, e.all = append(e.notes, m), append(e.all, m)
 	default:
 		e.asked = append(e.asked, m)
-		var result any
-		if f := e.reply[m.Method]; f != nil {
-			result = f(m.Params)
-		}
-		go e.write(object{"jsonrpc": "2.0", "id": m.ID, "result": result})
 	}
 }
 
-func (e *editor) write(v any) {
-	body, err := json.Marshal(v)
-	if err != nil {
-		e.t.Error(err)
-	}
-	e.raw(fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(body), body))
+// giveUp ends all waiting.
+func (e *editor) giveUp() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.closed = true
+	e.arrived.Broadcast()
 }
 
-// raw sends bytes as they are. That the server has gone is seen elsewhere.
+// write sends a message. That the server has gone is seen elsewhere.
+func (e *editor) write(v any) { e.client.Write(v) }
+
+// raw sends bytes as they are.
 func (e *editor) raw(text string) { io.WriteString(e.conn, text) }
 
-func (e *editor) notify(method string, params any) {
-	e.write(object{"jsonrpc": "2.0", "method": method, "params": params})
-}
+func (e *editor) notify(method string, params any) { e.client.Notify(method, params) }
 
 // answer is what a request will get.
 type answer struct{ id string }
 
 // ask sends a request and does not wait.
 func (e *editor) ask(method string, params any) answer {
-	e.nextID++
-	id := strconv.Itoa(e.nextID)
-	e.write(object{"jsonrpc": "2.0", "id": e.nextID, "method": method, "params": params})
-	return answer{id}
+	e.t.Helper()
+	return e.begun(e.client.Begin(method, params))
+}
+
+// begun is the answer of a request that was sent.
+func (e *editor) begun(call *client.Call, err error) answer {
+	e.t.Helper()
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	return answer{call.ID()}
 }
 
 // wait waits until done, which is asked with the lock held.
 func (e *editor) wait(what string, done func() bool) {
 	e.t.Helper()
-	late := time.AfterFunc(patience, func() {
-		e.mu.Lock()
-		e.closed = true
-		e.arrived.Broadcast()
-		e.mu.Unlock()
-	})
+	late := time.AfterFunc(patience, e.giveUp)
 	defer late.Stop()
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -242,63 +206,36 @@ func (a answer) code(e *editor) int {
 func uri(name string) string { return "file:///home/me/project/" + name }
 
 func (e *editor) open(name, language, text string) {
-	e.versions[name], e.texts[name] = 1, text
-	e.notify("textDocument/didOpen", object{"textDocument": object{"uri": uri(name), "languageId": language, "version": 1, "text": text}})
+	e.texts[name] = text
+	e.client.Open(uri(name), language, text)
 }
 
 // change replaces the bytes from start to end of a document, as an editor sends it.
 func (e *editor) change(name string, start, end int, text string) {
-	old := e.texts[name]
-	e.versions[name]++
-	e.texts[name] = old[:start] + text + old[end:]
-	e.notify("textDocument/didChange", object{
-		"textDocument":   object{"uri": uri(name), "version": e.versions[name]},
-		"contentChanges": []object{{"range": object{"start": e.position(old, start), "end": e.position(old, end)}, "text": text}},
-	})
+	e.client.Change(uri(name), client.Edit{Start: start, End: end, Text: text})
+	e.texts[name] = e.client.Text(uri(name))
 }
 
-// position counts lines and characters the slow way.
-func (e *editor) position(text string, offset int) object {
-	before := strings.Split(text[:offset], "\n")
-	last := before[len(before)-1]
-	n := len(last)
-	switch e.encoding {
-	case "utf-16":
-		n = len(utf16.Encode([]rune(last)))
-	case "utf-32":
-		n = len([]rune(last))
-	}
-	return object{"line": len(before) - 1, "character": n}
+func (e *editor) position(text string, offset int) client.Position {
+	return e.client.Position(text, offset)
 }
 
-func (e *editor) place(name string, offset int) object {
-	return object{"textDocument": object{"uri": uri(name)}, "position": e.position(e.texts[name], offset)}
-}
+func (e *editor) place(name string, offset int) object { return e.client.Place(uri(name), offset) }
 
 // The kinds of triggers.
 const (
-	invoked   = 1
-	automatic = 2
+	invoked   = client.Invoked
+	automatic = client.Automatic
 )
 
 // suggest asks for a suggestion and does not wait.
 func (e *editor) suggest(name string, offset, trigger int) answer {
-	params := e.place(name, offset)
-	params["context"] = object{"triggerKind": trigger}
-	return e.ask("textDocument/inlineCompletion", params)
+	e.t.Helper()
+	return e.begun(e.client.Suggest(uri(name), offset, trigger))
 }
 
 // item is the one item of an answer.
-type item struct {
-	InsertText string `json:"insertText"`
-	Range      struct {
-		Start, End struct{ Line, Character int }
-	} `json:"range"`
-	Command struct {
-		Command   string   `json:"command"`
-		Arguments []string `json:"arguments"`
-	} `json:"command"`
-}
+type item = client.Item
 
 // item is the suggestion of an answer, nil for null.
 func (a answer) item(e *editor) *item {
@@ -331,7 +268,7 @@ func (e *editor) note(method string, parts ...string) json.RawMessage {
 	e.t.Helper()
 	var found message
 	e.wait(fmt.Sprint(method, parts), func() bool {
-		i := slices.IndexFunc(e.notes, func(m message) bool { return m.has(method, parts) })
+		i := slices.IndexFunc(e.notes, func(m message) bool { return has(m, method, parts) })
 		if i >= 0 {
 			found, e.notes = e.notes[i], e.notes[i+1:]
 		}
@@ -344,11 +281,12 @@ func (e *editor) note(method string, parts ...string) json.RawMessage {
 func (e *editor) seen(method string, parts ...string) {
 	e.t.Helper()
 	e.wait(fmt.Sprint(method, parts), func() bool {
-		return slices.ContainsFunc(e.all, func(m message) bool { return m.has(method, parts) })
+		return slices.ContainsFunc(e.all, func(m message) bool { return has(m, method, parts) })
 	})
 }
 
-func (m message) has(method string, parts []string) bool {
+// has reports whether m is a notification whose params hold all parts.
+func has(m message, method string, parts []string) bool {
 	return m.Method == method && !slices.ContainsFunc(parts, func(p string) bool { return !strings.Contains(string(m.Params), p) })
 }
 
@@ -360,9 +298,7 @@ func (e *editor) ready() {
 
 // onRequest answers requests of the server.
 func (e *editor) onRequest(method string, f func(params json.RawMessage) any) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.reply[method] = f
+	e.client.OnRequest(method, f)
 }
 
 func (e *editor) stats() (s lsp.Stats) {
