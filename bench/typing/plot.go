@@ -107,7 +107,7 @@ func (a axis) curve(b *strings.Builder, s series) {
 
 // legend names the i-th curve.
 func legend(b *strings.Builder, i int, s series) {
-	x := plotLeft + i*138
+	x := 10 + i*140
 	fmt.Fprintf(b, `<path class="curve %s" d="M%d %dh22"/>`+"\n", s.class, x, plotHeight-12)
-	fmt.Fprintf(b, `<text x="%d" y="%d">%s (%d)</text>`+"\n", x+27, plotHeight-8, s.name, len(s.millis))
+	fmt.Fprintf(b, `<text x="%d" y="%d">%s (%d)</text>`+"\n", x+26, plotHeight-8, s.name, len(s.millis))
 }
