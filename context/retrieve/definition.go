@@ -25,7 +25,7 @@ const (
 
 // definitions is the retriever of what the names around the cursor mean.
 func (s *search) definitions(ctx context.Context) []Chunk {
-	d := &defining{meanings: meanings{s, map[*facts]map[string]imported{}}, weights: map[key]float64{}}
+	d := &defining{meanings: newMeanings(s), weights: map[key]float64{}}
 	before := code(s.family, s.Text[max(s.Offset-receiverBytes, 0):s.Offset])
 	_, start := wordBefore(before, len(before))
 	if t, ok := d.receiver(before[:start]); ok {
@@ -67,12 +67,20 @@ func (d *defining) add(t site, weight float64) {
 	d.weights[k] = max(old, weight)
 }
 
-// look finds what an interest means, a member in this file, and if nothing else
-// a rare name's definition anywhere.
+// look finds what an interest means, a member of the type that the cursor is in
+// or of another in this file, and if nothing else a rare name's definition anywhere.
 func (d *defining) look(in interest) {
 	if t, ok := d.meaning(d.own, in.name, in.qualifier); ok {
 		d.add(t, in.weight)
 		return
+	}
+	if in.qualifier == "self" || in.qualifier == "this" {
+		if around, ok := d.around(); ok {
+			if t, ok := d.memberSite(around, in.name, maxBases); ok {
+				d.add(t, in.weight)
+				return
+			}
+		}
 	}
 	found := false
 	for i := range d.own.symbols {

@@ -67,12 +67,22 @@ func local(m syntax.Imported) string {
 // topLevel finds a symbol that others may take out of a file.
 func (f *facts) topLevel(name string) (int, bool) {
 	for i := range f.symbols {
-		if s := &f.symbols[i]; s.name == name && !s.local && s.kind != syntax.Field && s.kind != syntax.Impl &&
-			(s.holder < 0 || f.symbols[s.holder].kind == syntax.Module) && (s.parent == "" || s.holder >= 0 || f.family == "lua") {
+		if f.symbols[i].name == name && f.isTopLevel(i) {
 			return i, true
 		}
 	}
 	return 0, false
+}
+
+func (f *facts) isTopLevel(i int) bool {
+	s := &f.symbols[i]
+	switch {
+	case s.local || s.kind == syntax.Field || s.kind == syntax.Impl:
+		return false
+	case s.holder >= 0:
+		return f.symbols[s.holder].kind == syntax.Module
+	}
+	return s.parent == "" || f.family == "lua" // which writes a module's functions so
 }
 
 // meanings says what names mean in files. It belongs to one goroutine and lives
@@ -80,6 +90,11 @@ func (f *facts) topLevel(name string) (int, bool) {
 type meanings struct {
 	*search
 	imported map[*facts]map[string]imported
+	beside   map[string]map[string]site // by folder: what its files define
+}
+
+func newMeanings(s *search) meanings {
+	return meanings{s, map[*facts]map[string]imported{}, map[string]map[string]site{}}
 }
 
 // imported is where a name that a file imports comes from.
@@ -137,14 +152,30 @@ func (d *meanings) meaning(f *facts, name, qualifier string) (site, bool) {
 	if at, ok := f.topLevel(name); ok {
 		return site{f, at}, true
 	}
+	t, ok := d.definedBeside(f)[name]
+	return t, ok
+}
+
+// definedBeside is what files define that f sees without an import.
+func (d *meanings) definedBeside(f *facts) map[string]site {
+	folder := folderOf(f.path)
+	if isTest(f.path) {
+		folder += " tests" // which see more
+	}
+	if names, known := d.beside[folder]; known {
+		return names
+	}
+	names := map[string]site{}
 	for _, file := range d.resolver(f).siblings() {
-		if g := d.fileAt(file); g != nil {
-			if at, ok := g.topLevel(name); ok {
-				return site{g, at}, true
+		g := d.fileAt(file)
+		for i := 0; g != nil && i < len(g.symbols); i++ {
+			if _, known := names[g.symbols[i].name]; !known && g.isTopLevel(i) {
+				names[g.symbols[i].name] = site{g, i}
 			}
 		}
 	}
-	return site{}, false
+	d.beside[folder] = names
+	return names
 }
 
 // step is a part of what stands before a dot.
@@ -307,7 +338,7 @@ func (d *meanings) typeIn(f *facts, text string, signature bool) (site, bool) {
 // walk goes from a type to what the names of a chain lead to.
 func (d *meanings) walk(t site, chain []step) (site, bool) {
 	for _, step := range chain {
-		next, ok := d.member(t, step.name, maxBases)
+		next, ok := d.member(t, step.name)
 		if !ok {
 			return site{}, false
 		}
@@ -316,33 +347,34 @@ func (d *meanings) walk(t site, chain []step) (site, bool) {
 	return t, true
 }
 
-// member is the type of a type's member, or of one of what it is based on.
-func (d *meanings) member(t site, name string, bases int) (site, bool) {
+// member is the type of a type's member.
+func (d *meanings) member(t site, name string) (site, bool) {
+	if found, ok := d.memberSite(t, name, maxBases); ok {
+		return d.typeOf(found)
+	}
+	return d.ownField(t, name)
+}
+
+// memberSite is a type's member, or that of one of what it is based on.
+func (d *meanings) memberSite(t site, name string, bases int) (site, bool) {
 	holder := t.symbol()
 	for _, f := range d.packageOf(t.facts) {
 		for i := range f.symbols {
-			s := &f.symbols[i]
-			if s.name == name && s.parent == holder.name && !s.local {
-				return d.typeOf(site{f, i})
+			if s := &f.symbols[i]; s.name == name && s.parent == holder.name && !s.local {
+				return site{f, i}, true
 			}
 		}
-	}
-	if found, ok := d.ownField(t, name); ok {
-		return found, true
-	}
-	if bases == 0 {
-		return site{}, false
 	}
 	var found site
 	ok := false
 	signature := strings.Replace(holder.signature, holder.name, " ", 1)
 	eachWord(signature, func(start, end int) {
-		if ok {
+		if ok || bases == 0 {
 			return
 		}
 		base, known := d.meaning(t.facts, signature[start:end], qualifierOf(signature, start))
 		if known && base.symbol().isType() && base != t {
-			found, ok = d.member(base, name, bases-1)
+			found, ok = d.memberSite(base, name, bases-1)
 		}
 	})
 	return found, ok

@@ -225,15 +225,20 @@ func (r *Retriever) gather(ctx context.Context, s *search) ([][]Chunk, []Report)
 			waiting++
 		}
 	}
-	for ; waiting > 0; waiting-- {
+	take := func(a answer) {
+		found[a.source] = a.chunks
+		reports[a.source] = Report{Source: r.sources[a.source].name, Found: len(a.chunks), Time: a.time, Failed: a.failed}
+	}
+	for late := false; waiting > 0 && !late; waiting-- {
 		select {
 		case a := <-answers:
-			found[a.source] = a.chunks
-			reports[a.source].Found, reports[a.source].Time = len(a.chunks), a.time
-			reports[a.source].Missed, reports[a.source].Failed = false, a.failed
+			take(a)
 		case <-waited.Done():
-			waiting = 1
+			late = true
 		}
+	}
+	for len(answers) > 0 { // that came at the same moment
+		take(<-answers)
 	}
 	for i := range reports {
 		if reports[i].Missed {

@@ -451,6 +451,7 @@ func TestTrim(t *testing.T) {
 		{"over and below", Chunk{file: "a", Text: "four\nx\ny\nz\n", Start: 13, End: 17, verbatim: true}, "x\ny\nz\n"},
 		{"two lines are none", Chunk{file: "a", Text: "four\nx\ny\n", Start: 13, End: 16, verbatim: true}, ""},
 		{"an outline with new lines", Chunk{file: "a", Text: "two\n    new\nthree\n"}, "two\n    new\n"},
+		{"what a new line is in", Chunk{file: "a", Text: "one\n    two\nthree\n    new\n    two\n"}, "three\n    new\n"},
 		{"an outline without", Chunk{file: "a", Text: "two\nthree\n"}, ""},
 	} {
 		c := test.c
