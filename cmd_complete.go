@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"tandem/completion"
+	"tandem/context/workspace"
 	"tandem/engine"
 	"tandem/internal/logfile"
 )
@@ -22,6 +24,7 @@ type completeCmd struct {
 	Layout string  `default:"" enum:"${layouts}," placeholder:"NAME" help:"Layout of the prompt: ${layouts}; the model's own if not given."`
 	Heal   bool    `default:"true" negatable:"" help:"Go on inside the word at the cursor (default)."`
 	Type   *string `placeholder:"TEXT" help:"Type TEXT at the cursor, one character at a time, and complete after each: one JSON object a line."`
+	Folder string  `placeholder:"DIR" type:"existingdir" help:"Show the model what other files of DIR have to do with the cursor, as the language server does."`
 	Show   bool    `help:"Print the file around the cursor with the suggestion dim in it, and what it cost."`
 }
 
@@ -41,6 +44,9 @@ type typedSuggestion struct {
 // Run completes.
 func (c *completeCmd) Run(a *app) error {
 	doc, err := readDocument(c.Cursor)
+	if err == nil && c.Folder != "" {
+		err = openIn(c.Folder, &doc)
+	}
 	if err != nil {
 		return err
 	}
@@ -51,6 +57,12 @@ func (c *completeCmd) Run(a *app) error {
 	defer m.close()
 	e := &recorder{Engine: m.engine}
 	completer := completion.New(e)
+	defer completer.Close()
+	if doc.Snapshot != nil {
+		if err := completer.Wait(a.ctx, doc.Snapshot); err != nil {
+			return err
+		}
+	}
 	opt := completion.Options{Layout: c.Layout, NoHeal: !c.Heal, MaxTokens: a.Tokens}
 	if c.Type != nil {
 		return completer.Type(a.ctx, doc, *c.Type, opt, func(s completion.Suggestion) error {
@@ -99,6 +111,26 @@ func readDocument(cursor string) (completion.Document, error) {
 	}
 	offset, err := p.offset(text)
 	return completion.Document{Path: path, Text: text, Offset: offset}, err
+}
+
+// openIn makes doc a document of the workspace folder at dir.
+func openIn(dir string, doc *completion.Document) error {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return err
+	}
+	if doc.Path, err = filepath.Abs(doc.Path); err != nil {
+		return err
+	}
+	w := workspace.New(nil)
+	if err := w.SetFolders(dir); err != nil {
+		return err
+	}
+	if err := w.Open(workspace.Item{Path: doc.Path, Text: doc.Text}); err != nil {
+		return err
+	}
+	doc.Snapshot = w.Snapshot()
+	return nil
 }
 
 func readSource(path string) (string, error) {

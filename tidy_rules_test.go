@@ -44,9 +44,10 @@ var layers = []layer{
 	{"kernels/...", []string{"kernels/op"}, []string{"golang.org/x/sys"}},
 	{"config", nil, []string{"github.com/BurntSushi/toml"}},
 	{"models", nil, []string{"github.com/schollz/progressbar/v3", "golang.org/x/sys", "golang.org/x/term"}},
+	{"context/retrieve", []string{"context/syntax", "context/workspace"}, []string{"github.com/sourcegraph/conc"}},
 	{"context/...", nil, []string{"github.com/smacker/go-tree-sitter"}},
 	{"sandbox", nil, nil},
-	{"", []string{"bench/...", "completion/...", "config", "engine/...", "kernels/...", "lsp", "models", "openai", "sandbox"},
+	{"", []string{"bench/...", "completion/...", "config", "context/workspace", "engine/...", "kernels/...", "lsp", "models", "openai", "sandbox"},
 		[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/sys"}},
 }
 

@@ -7,10 +7,16 @@ package completion
 import (
 	"context"
 	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
 	"tandem/completion/prompt"
+	"tandem/context/retrieve"
+	"tandem/context/workspace"
 	"tandem/engine"
 )
 
@@ -20,13 +26,17 @@ const (
 	maxLines        = 16   // of a suggestion
 	prefixTokensMax = 1024 // about 100 lines: 2 s of prefill on two cores, once per place
 	suffixTokensMax = 256
+	contextTokens   = 512 // of other files; docs/bench.md, "Repository context", has what they bring
 )
 
 // Document is a file as an editor holds it and where its cursor stands.
 type Document struct {
-	Path   string // for messages
-	Text   string
-	Offset int // of the cursor, in bytes
+	Path     string
+	Language string // as editors name it
+	Text     string
+	Offset   int // of the cursor, in bytes
+	// Snapshot is the workspace in which other files may help; nil for none.
+	Snapshot *workspace.Snapshot
 }
 
 // Options choose how to complete. The zero value is the default for the model.
@@ -34,6 +44,14 @@ type Options struct {
 	Layout    string // a layout's name; "" takes the model's, see DefaultLayout
 	NoHeal    bool   // start a fresh token at the cursor, even inside a word
 	MaxTokens int    // of the suggestion; 0 means 64
+	// Budget is how long to decode before the suggestion ends with the line that
+	// it is in; 0 is without end.
+	Budget time.Duration
+	// ContextTokens bounds what is shown of other files: 0 is the default, less
+	// than 0 nothing.
+	ContextTokens int
+	// Retrievers are the sources of context to use; nil are all.
+	Retrievers []string
 }
 
 // Suggestion is text to insert at the cursor and what it cost. Its JSON is what
@@ -48,8 +66,10 @@ type Suggestion struct {
 	TTFTMillis    float64 `json:"ttft_ms"`  // until the first text came
 	TotalMillis   float64 `json:"total_ms"` // until the suggestion stood
 	// Stop says why the text ends: a rule of this package ("line", "lines",
-	// "blank", "dedent", "block", "suffix", "special") or the engine's reason.
+	// "blank", "dedent", "block", "suffix", "special", "time") or the engine's reason.
 	Stop string `json:"stop"`
+	// Context is what the prompt showed of other files.
+	Context *Context `json:"context,omitempty"`
 	// Typed is what Type had typed when it asked for this suggestion.
 	Typed string `json:"typed,omitempty"`
 	// Reused suggestions cost the engine nothing: an earlier request's text, or
@@ -57,14 +77,47 @@ type Suggestion struct {
 	Reused bool `json:"reused,omitempty"`
 }
 
-// Completer completes documents with one engine. It holds no state of its own
-// and is safe for concurrent use; the engine stays its caller's.
+// Context tells what a prompt showed of other files and how it was found.
+type Context struct {
+	retrieve.Result
+	Millis float64 `json:"ms"`
+}
+
+// String is the context in words: how much came from where.
+func (c Context) String() string {
+	from := map[string]int{}
+	for _, chunk := range c.Chunks {
+		from[chunk.Source]++
+	}
+	var parts []string
+	for _, source := range slices.Sorted(maps.Keys(from)) {
+		parts = append(parts, fmt.Sprintf("%d %s", from[source], source))
+	}
+	return fmt.Sprintf("%d chunks of other places: %s", len(c.Chunks), strings.Join(parts, ", "))
+}
+
+// Completer completes documents with one engine. It is safe for concurrent use.
+// It owns what it knows of the workspace's files; the engine stays its caller's.
 type Completer struct {
-	engine engine.Engine
+	engine    engine.Engine
+	retriever *retrieve.Retriever
+	now       func() time.Time
 }
 
 // New returns a Completer that asks e.
-func New(e engine.Engine) *Completer { return &Completer{engine: e} }
+func New(e engine.Engine) *Completer {
+	return &Completer{engine: e, retriever: retrieve.New(), now: time.Now}
+}
+
+// Close frees what c knows of the workspace. The engine stays open.
+func (c *Completer) Close() { c.retriever.Close() }
+
+// Wait waits until c knows every file of a workspace. Completions do not wait:
+// they take what is known.
+func (c *Completer) Wait(ctx context.Context, snapshot *workspace.Snapshot) error {
+	c.retriever.Update(snapshot)
+	return c.retriever.Wait(ctx)
+}
 
 // Complete suggests what to insert at doc's cursor. It returns ctx's error when
 // ctx ends first.
@@ -111,25 +164,31 @@ func (d Document) check() error {
 	return nil
 }
 
-// request is what c asks its engine: to go on behind before, with suffix below.
-func (c *Completer) request(before, suffix string, layout prompt.Layout, opts Options) engine.Request {
-	n := opts.MaxTokens
-	if n <= 0 {
-		n = maxTokens
-	}
-	fim := window(c.engine.Info(), n).Cut(before, suffix, c.engine.CountTokens)
+// view is what a prompt shows of a document.
+type view struct {
+	before, suffix string
+	repository     prompt.Repository
+}
+
+// request is what c asks its engine: to go on behind v.before.
+func (c *Completer) request(v view, layout prompt.Layout, opts Options) engine.Request {
+	fim := window(c.engine.Info(), opts).Cut(v.before, v.suffix, c.engine.CountTokens)
+	fim.Repository = v.repository
 	p := layout.Build(fim, !opts.NoHeal)
 	return engine.Request{
-		Prompt: p.Pieces, Heal: p.Heal, MaxTokens: n, StopTokens: prompt.StopTokens(), Priority: engine.Completion,
+		Prompt: p.Pieces, Heal: p.Heal, MaxTokens: opts.tokens(), StopTokens: prompt.StopTokens(), Priority: engine.Completion,
 	}
 }
 
 // finish makes a suggestion of all that the engine said.
 func (r rule) finish(raw string, res engine.Result) Suggestion {
-	text, stop := r.cut(raw, true)
+	text, stop := r.cut(raw, res.Stop != engine.StopCaller)
 	if stop == "" {
 		stop = string(res.Stop)
-		if res.Stop == engine.StopLimit {
+		if res.Stop == engine.StopCaller {
+			stop = "time"
+		}
+		if res.Stop == engine.StopLimit || res.Stop == engine.StopCaller {
 			text = wholeLines(text)
 		}
 	}
@@ -144,15 +203,39 @@ func (r rule) finish(raw string, res engine.Result) Suggestion {
 	}
 }
 
-// window is how much of a file fits beside n tokens of suggestion.
-func window(info engine.Info, n int) prompt.Window {
+// tokens is the longest suggestion.
+func (o Options) tokens() int {
+	if o.MaxTokens > 0 {
+		return o.MaxTokens
+	}
+	return maxTokens
+}
+
+// window is how much of a file fits beside a suggestion.
+func window(info engine.Info, opts Options) prompt.Window {
 	w := prompt.Window{PrefixTokens: prefixTokensMax, SuffixTokens: suffixTokensMax}
-	const special = 8 // FIM tokens and what a cut between pieces may add
-	if room := info.MaxTokens - n - special; info.MaxTokens > 0 && room < prefixTokensMax+suffixTokensMax {
-		room = max(0, room)
+	if room := room(info, opts); room < prefixTokensMax+suffixTokensMax {
 		w.PrefixTokens, w.SuffixTokens = room-room/5, room/5
 	}
 	return w
+}
+
+// contextTokens is how much of other files fits beside both.
+func (c *Completer) contextTokens(opts Options) int {
+	n := opts.ContextTokens
+	if n == 0 {
+		n = contextTokens
+	}
+	return min(n, room(c.engine.Info(), opts)-prefixTokensMax-suffixTokensMax)
+}
+
+// room is what a prompt may have.
+func room(info engine.Info, opts Options) int {
+	if info.MaxTokens <= 0 {
+		return math.MaxInt
+	}
+	const special = 64 // FIM tokens, paths, and what a cut between pieces may add
+	return max(0, info.MaxTokens-opts.tokens()-special)
 }
 
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -29,17 +29,18 @@ const streamsMax = 16
 // versions. mu guards what follows it; nothing waits under it.
 type Session struct {
 	completer *Completer
-	now       func() time.Time
 
 	mu          sync.Mutex
 	streams     []*stream // the last is the newest; only that one may still run
 	stopWarming context.CancelFunc
-	burst       burst
+	place       *place      // where it was asked last
+	turn        int         // counts what happens, for refresh to see that something did
+	pause       *time.Timer // runs refresh
 }
 
 // NewSession begins a document.
 func (c *Completer) NewSession() *Session {
-	return &Session{completer: c, now: time.Now, stopWarming: func() {}}
+	return &Session{completer: c, stopWarming: func() {}, pause: time.NewTimer(0)}
 }
 
 // Complete suggests what to insert at doc's cursor. Only the newest request of a
@@ -49,7 +50,7 @@ func (s *Session) Complete(ctx context.Context, doc Document, opts Options) (Sug
 	if err := doc.check(); err != nil {
 		return Suggestion{}, err
 	}
-	begin := s.now()
+	begin := s.completer.now()
 	for {
 		st, typed, reused, err := s.streamFor(ctx, doc, opts)
 		if err != nil {
@@ -68,7 +69,7 @@ func (s *Session) Complete(ctx context.Context, doc Document, opts Options) (Sug
 			continue // what was typed was not what it went on to say
 		}
 		if reused {
-			answer = answer.served(s.now().Sub(begin))
+			answer = answer.served(s.completer.now().Sub(begin))
 		}
 		return answer, nil
 	}
@@ -88,6 +89,7 @@ func (s *Session) streamFor(ctx context.Context, doc Document, opts Options) (st
 	before, after := doc.Text[:doc.Offset], doc.Text[doc.Offset:]
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer s.refreshLater(doc, opts)
 	for i := len(s.streams) - 1; i >= 0; i-- {
 		if st := s.streams[i]; st.fits(before, after) {
 			s.stopNewest(st)
@@ -97,7 +99,10 @@ func (s *Session) streamFor(ctx context.Context, doc Document, opts Options) (st
 		}
 	}
 	s.stopNewest(nil)
-	st, err = startStream(context.WithoutCancel(ctx), s.completer, doc, s.burst.suffix(before, after, s.now()), opts)
+	if !s.place.holds(after) {
+		s.place = s.completer.newPlace(doc, opts, s.place)
+	}
+	st, err = startStream(context.WithoutCancel(ctx), s.completer, doc, s.place, opts)
 	if err != nil {
 		return nil, "", false, err
 	}
@@ -124,13 +129,49 @@ func (s *Session) Moved(doc Document, opts Options) {
 		return // it is where the engine is at work or has been
 	}
 	s.stopNewest(nil)
-	ctx, cancel := context.WithCancel(context.Background())
-	s.stopWarming = cancel
-	suffix := s.burst.suffix(before, after, s.now())
-	go func() {
-		defer cancel()
-		s.completer.warm(ctx, before, suffix, layout, opts)
-	}()
+	s.place = s.completer.newPlace(doc, opts, s.place)
+	at, ctx := s.place, s.warming()
+	go func() { s.completer.warm(ctx, view{before, at.after, at.repository().shown}, layout, opts) }()
+}
+
+// refreshLater runs refresh when nothing happens in the document for a while.
+func (s *Session) refreshLater(doc Document, opts Options) {
+	turn := s.turn
+	s.pause.Stop()
+	s.pause = time.AfterFunc(idle, func() { s.refresh(doc, opts, turn) })
+}
+
+// refresh takes anew what prompts show around the place, if nothing happened
+// since turn. It takes effect when it is prefilled: who types on meanwhile goes
+// on with what the cache has.
+func (s *Session) refresh(doc Document, opts Options, turn int) {
+	s.mu.Lock()
+	if s.turn != turn {
+		s.mu.Unlock()
+		return
+	}
+	old, ctx := s.place, s.warming()
+	next := s.completer.renewed(old, doc, opts)
+	s.mu.Unlock()
+	layout, err := layoutFor(s.completer.engine.Info(), opts.Layout)
+	if err != nil || next.sameAs(old) {
+		return
+	}
+	v := view{doc.Text[:doc.Offset], next.after, next.repository().shown}
+	done := s.completer.warm(ctx, v, layout, opts)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if done && s.turn == turn {
+		s.place = next
+	}
+}
+
+// warming is the context of a prefill ahead, which ends when something happens.
+func (s *Session) warming() context.Context {
+	s.stopWarming()
+	var ctx context.Context
+	ctx, s.stopWarming = context.WithCancel(context.Background())
+	return ctx
 }
 
 // Changed tells the state of the document after an edit, before anything is
@@ -141,6 +182,7 @@ func (s *Session) Changed(doc Document) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.turn++
 	if n := len(s.streams); n > 0 && !s.streams[n-1].fits(doc.Text[:doc.Offset], doc.Text[doc.Offset:]) {
 		s.streams[n-1].stop()
 	}
@@ -155,6 +197,8 @@ func (s *Session) Stop() {
 
 // stopNewest stops what may still run, unless it is but.
 func (s *Session) stopNewest(but *stream) {
+	s.turn++
+	s.pause.Stop()
 	s.stopWarming()
 	if n := len(s.streams); n > 0 && s.streams[n-1] != but {
 		s.streams[n-1].stop()

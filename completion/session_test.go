@@ -178,12 +178,11 @@ func TestCancelStopsTheEngine(t *testing.T) {
 	}
 }
 
-// The prompt below the cursor stays as it was while a burst lasts.
-func TestBurstKeepsTheSuffix(t *testing.T) {
+// The prompt below the cursor stays as it was while somebody types there, and is
+// taken anew when nobody does.
+func TestPlaceKeepsTheSuffix(t *testing.T) {
 	e := &scripted{says: "x", stop: engine.StopToken, info: engine.Info{Model: "Qwen2.5 Coder 0.5B"}}
 	s := New(e).NewSession()
-	clock := time.Unix(0, 0)
-	s.now = func() time.Time { return clock }
 	suffix := func(doc string) string {
 		t.Helper()
 		if _, err := s.Complete(context.Background(), at(doc), Options{}); err != nil {
@@ -199,19 +198,67 @@ func TestBurstKeepsTheSuffix(t *testing.T) {
 	}
 	for _, step := range []struct {
 		doc, want string
-		wait      time.Duration
+		pause     bool
 	}{
-		{"a\nf¦\nz\n", "\nz\n", 0},
-		{"a\nf(¦)\nz\n", "\nz\n", time.Second},  // the editor closed it
-		{"a\nf(¦)\ny\n", ")\ny\n", time.Second}, // an edit below shows at once: the text is another
-		{"a\nf(b¦)\ny\n", ")\ny\n", time.Second},
-		{"a\nf(b¦\ny\n", ")\ny\n", time.Second},
-		{"a\nf(bc¦\ny\n", "\ny\n", 3 * time.Second}, // after a pause it is taken anew
-		{"b\nf(b¦)\ny\n", ")\ny\n", 0},              // another place
+		{"a\nf¦\nz\n", "\nz\n", false},
+		{"a\nf(¦)\nz\n", "\nz\n", false},  // the editor closed it
+		{"a\nf(¦)\ny\n", ")\ny\n", false}, // an edit below shows at once: the text is another
+		{"a\nf(b¦)\ny\n", ")\ny\n", false},
+		{"a\nf(b¦\ny\n", ")\ny\n", true},
+		{"a\nf(bc¦\ny\n", "\ny\n", false}, // after the pause
+		{"b\nf(b¦)\ny\n", "\ny\n", false},
 	} {
-		clock = clock.Add(step.wait)
 		if got := suffix(step.doc); got != step.want {
 			t.Errorf("%q: the prompt shows %q, want %q", step.doc, got, step.want)
+		}
+		if step.pause {
+			s.refresh(at(step.doc), Options{}, s.turn)
+		}
+	}
+}
+
+// What happens during a refresh keeps the place as it is: the cache has that.
+func TestRefreshGivesWay(t *testing.T) {
+	e := newPaced()
+	close(e.say)
+	s := New(e).NewSession()
+	if _, err := s.Complete(context.Background(), at("f(¦\n"), Options{}); err != nil {
+		t.Fatal(err)
+	}
+	old := s.place
+	s.refresh(at("f(¦)\n"), Options{}, s.turn-1)
+	if s.place != old {
+		t.Error("another turn's refresh took effect")
+	}
+	s.refresh(at("f(¦\n"), Options{}, s.turn)
+	if s.place != old || e.count(engine.WarmUp) != 0 {
+		t.Error("nothing is new, and yet something was done")
+	}
+	s.refresh(at("f(¦)\n"), Options{}, s.turn)
+	if s.place == old || e.count(engine.WarmUp) != 1 {
+		t.Error("the refresh took no effect")
+	}
+}
+
+// When the time is over a suggestion ends with its line, not within it.
+func TestTimeBudget(t *testing.T) {
+	for name, test := range map[string]struct {
+		says, want, stop string
+		budget           time.Duration
+	}{
+		"in time":      {"a\n\tb\n\n", "a\n\tb", "blank", time.Hour},
+		"no budget":    {"a\n\tb\n\n", "a\n\tb", "blank", 0},
+		"one line":     {"a\n\tb\n\n", "a", "time", 2 * time.Second},
+		"two lines":    {"a\n\tb\n\tc\n", "a\n\tb", "time", 4 * time.Second},
+		"first line":   {"abcdef\n\tb\n", "abcdef", "time", time.Second},
+		"its only one": {"abcdef", "abcdef", "token", time.Second},
+	} {
+		c := New(&scripted{says: test.says, stop: engine.StopToken})
+		clock := time.Unix(0, 0)
+		c.now = func() time.Time { clock = clock.Add(time.Second); return clock }
+		got, err := c.Complete(context.Background(), at("f ¦\n"), Options{Budget: test.budget})
+		if err != nil || got.Text != test.want || got.Stop != test.stop {
+			t.Errorf("%s: %q (%s), %v", name, got.Text, got.Stop, err)
 		}
 	}
 }

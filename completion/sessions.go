@@ -48,6 +48,15 @@ func (s *Sessions) Close(path string) {
 	s.forget(path)
 }
 
+// CloseAll ends all of them.
+func (s *Sessions) CloseAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for path := range s.byPath {
+		s.forget(path)
+	}
+}
+
 func (s *Sessions) forget(path string) {
 	if session, ok := s.byPath[path]; ok {
 		session.Stop()

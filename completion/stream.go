@@ -33,9 +33,9 @@ type stream struct {
 	waiting int // requests
 }
 
-// startStream asks c's engine to complete doc; the prompt shows suffix after the
-// cursor. ctx ends it, and so does stop.
-func startStream(ctx context.Context, c *Completer, doc Document, suffix string, opts Options) (*stream, error) {
+// startStream asks c's engine to complete doc at its place. ctx ends it, and so
+// does stop.
+func startStream(ctx context.Context, c *Completer, doc Document, at *place, opts Options) (*stream, error) {
 	layout, err := layoutFor(c.engine.Info(), opts.Layout)
 	if err != nil {
 		return nil, err
@@ -47,42 +47,72 @@ func startStream(ctx context.Context, c *Completer, doc Document, suffix string,
 	}
 	go func() {
 		defer cancel()
-		s.run(ctx, c, doc.Path, suffix, layout, opts)
+		s.run(ctx, c, doc.Path, at, layout, opts)
 	}()
 	return s, nil
 }
 
-func (s *stream) run(ctx context.Context, c *Completer, path, suffix string, layout prompt.Layout, opts Options) {
-	begin := time.Now()
+func (s *stream) run(ctx context.Context, c *Completer, path string, at *place, layout prompt.Layout, opts Options) {
+	begin := c.now()
+	found := at.repository()
+	v := view{s.before, at.after, found.shown}
 	var raw strings.Builder
-	res, err := c.engine.Generate(ctx, c.request(s.before, suffix, layout, opts), func(text string) bool {
+	clock := deadline{budget: opts.Budget, now: c.now}
+	res, err := c.engine.Generate(ctx, c.request(v, layout, opts), func(text string) bool {
 		raw.WriteString(text)
 		kept, end := s.rule.cut(raw.String(), false)
 		s.update(func() { s.text = kept })
-		return end == ""
+		return end == "" && !(clock.over() && wholeLines(kept) != kept)
 	})
 	if err != nil {
 		err = fmt.Errorf("completion: %s, layout %s: %w", path, layout.Name(), err)
 	}
 	final := s.rule.finish(raw.String(), res)
-	final.Layout, final.TotalMillis = layout.Name(), millis(time.Since(begin))
+	final.Layout, final.TotalMillis = layout.Name(), millis(c.now().Sub(begin))
+	if len(found.Reports) > 0 {
+		final.Context = &Context{found.Result, millis(found.took)}
+	}
 	s.update(func() {
 		s.text, s.result, s.err, s.ended = final.Text, final, err, true
 		s.stopped = s.stopped || ctx.Err() != nil
 	})
 	if err == nil && final.Text != "" {
 		// A suggestion that is shown is prefilled as if it were accepted.
-		c.warm(ctx, s.before+final.Text, suffix, layout, opts)
+		v.before += final.Text
+		c.warm(ctx, v, layout, opts)
 	}
 }
 
-// warm prefills the prompt behind before, with the least priority.
-func (c *Completer) warm(ctx context.Context, before, suffix string, layout prompt.Layout, opts Options) {
-	req := c.request(before, suffix, layout, opts)
+// deadline is the time budget of a suggestion. It begins with the first text:
+// what comes before is the prompt's cost, which a shorter text does not save.
+type deadline struct {
+	budget time.Duration
+	now    func() time.Time
+	end    time.Time
+}
+
+// over reports whether the budget is spent. Its first call begins it.
+func (d *deadline) over() bool {
+	if d.budget <= 0 {
+		return false
+	}
+	now := d.now()
+	if d.end.IsZero() {
+		d.end = now.Add(d.budget)
+	}
+	return !now.Before(d.end)
+}
+
+// warm prefills the prompt that shows v, with the least priority, and reports
+// whether it came to its end.
+func (c *Completer) warm(ctx context.Context, v view, layout prompt.Layout, opts Options) bool {
+	req := c.request(v, layout, opts)
 	req.MaxTokens, req.Priority = 0, engine.WarmUp
-	if _, err := c.engine.Generate(ctx, req, func(string) bool { return true }); err != nil && ctx.Err() == nil {
+	_, err := c.engine.Generate(ctx, req, func(string) bool { return true })
+	if err != nil && ctx.Err() == nil {
 		slog.Debug("completion: prefill ahead", "error", err)
 	}
+	return err == nil
 }
 
 // stop ends the engine's work, if it is not done.

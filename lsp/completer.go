@@ -3,6 +3,7 @@ package lsp
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"tandem/completion"
 	"tandem/context/workspace"
@@ -21,7 +22,13 @@ type Completer interface {
 	Moved(q Question)
 	// Closed tells that a document is not typed in any more.
 	Closed(path string)
+	// Close frees what it holds, when nobody asks any more. The engine stays open.
+	Close()
 }
+
+// decodeBudget is how long a suggestion that nobody asked for may decode before it
+// ends with its line: somebody types and looks for the next line, not for all.
+const decodeBudget = 150 * time.Millisecond
 
 // Question asks what to insert at a place.
 type Question struct {
@@ -42,9 +49,15 @@ type Answer struct {
 }
 
 // sessions asks package completion.
-type sessions struct{ *completion.Sessions }
+type sessions struct {
+	*completion.Sessions
+	completer *completion.Completer
+}
 
-func newCompleter(e engine.Engine) Completer { return sessions{completion.New(e).NewSessions()} }
+func newCompleter(e engine.Engine) Completer {
+	c := completion.New(e)
+	return sessions{c.NewSessions(), c}
+}
 
 // Complete completes.
 func (c sessions) Complete(ctx context.Context, q Question) (Answer, error) {
@@ -57,9 +70,14 @@ func (c sessions) Complete(ctx context.Context, q Question) (Answer, error) {
 	}
 	note := fmt.Sprintf("layout %s, %d prompt tokens, %d of them cached, %d computed, %d decoded, ended by %s",
 		s.Layout, s.PromptTokens, s.CachedTokens, s.PrefillTokens, s.DecodedTokens, s.Stop)
-	return Answer{Text: s.Text, Stages: []ExplanationStage{
-		{Name: "first text", MS: s.TTFTMillis}, {Name: "suggestion", MS: s.TotalMillis, Note: note},
-	}}, nil
+	var stages []ExplanationStage
+	if s.Context != nil {
+		stages = append(stages, ExplanationStage{Name: "context", MS: s.Context.Millis, Note: s.Context.String()})
+	}
+	return Answer{Text: s.Text, Stages: append(stages,
+		ExplanationStage{Name: "first text", MS: s.TTFTMillis},
+		ExplanationStage{Name: "suggestion", MS: s.TotalMillis, Note: note},
+	)}, nil
 }
 
 // Changed stops what does not go with the edit.
@@ -69,10 +87,22 @@ func (c sessions) Changed(q Question) { c.Of(q.Path).Changed(q.document()) }
 func (c sessions) Moved(q Question) { c.Of(q.Path).Moved(q.document(), q.options()) }
 
 // Closed forgets.
-func (c sessions) Closed(path string) { c.Close(path) }
+func (c sessions) Closed(path string) { c.Sessions.Close(path) }
 
-func (q Question) document() completion.Document {
-	return completion.Document{Path: q.Path, Text: q.Text, Offset: q.Offset}
+// Close forgets everything.
+func (c sessions) Close() {
+	c.Sessions.CloseAll()
+	c.completer.Close()
 }
 
-func (q Question) options() completion.Options { return completion.Options{MaxTokens: q.MaxTokens} }
+func (q Question) document() completion.Document {
+	return completion.Document{Path: q.Path, Language: q.Language, Text: q.Text, Offset: q.Offset, Snapshot: q.Snapshot}
+}
+
+func (q Question) options() completion.Options {
+	o := completion.Options{MaxTokens: q.MaxTokens, Budget: decodeBudget}
+	if q.Manual {
+		o.Budget = 0
+	}
+	return o
+}

@@ -163,6 +163,7 @@ func (m *model) unloadLocked(why string) {
 	m.freed = freed
 	m.work.Go(func() {
 		defer close(freed)
+		l.completer.Close()
 		if err := l.engine.Close(); err != nil {
 			m.s.log.Error("closing the engine", "error", err)
 		}

@@ -146,6 +146,7 @@ func (c echo) Complete(_ context.Context, q lsp.Question) (lsp.Answer, error) { 
 func (c echo) Changed(lsp.Question)                                           {}
 func (c echo) Moved(lsp.Question)                                             {}
 func (c echo) Closed(string)                                                  {}
+func (c echo) Close()                                                         {}
 
 // echoing are options with a completer that answers with f.
 func echoing(f func(lsp.Question) lsp.Answer) lsp.Options {

@@ -11,10 +11,27 @@ import (
 	"tandem/engine"
 )
 
-// FIM is the text around a cursor, cut to a window of its file.
+// FIM is the text around a cursor, cut to a window of its file, and what other
+// files have to do with it.
 type FIM struct {
 	Prefix string // ends at the cursor
 	Suffix string // begins at the cursor
+	// Repository stands before all of it; layouts without tokens for it leave it out.
+	Repository Repository
+}
+
+// Repository is the part of a prompt that tells of other files. The zero value
+// adds nothing to a prompt.
+type Repository struct {
+	Name   string
+	Chunks []Chunk
+	Path   string // of the file with the cursor
+}
+
+// Chunk is a part of a file, whole lines.
+type Chunk struct {
+	Path string // as the model is to see it
+	Text string
 }
 
 // Prompt is what an engine is asked to continue.
@@ -119,7 +136,7 @@ func (plain) Build(f FIM, heal bool) Prompt {
 // middleFrom lays f out with the first cut bytes of its prefix before the
 // suffix and the rest of it as the beginning of the middle.
 func middleFrom(f FIM, cut int, heal bool) Prompt {
-	pieces := []engine.Piece{{Text: fimPrefix, Special: true}}
+	pieces := append(f.Repository.pieces(), engine.Piece{Text: fimPrefix, Special: true})
 	if cut > 0 {
 		pieces = append(pieces, engine.Piece{Text: f.Prefix[:cut]})
 	}
@@ -132,4 +149,18 @@ func middleFrom(f FIM, cut int, heal bool) Prompt {
 		pieces = append(pieces, engine.Piece{Text: f.Prefix[cut:]})
 	}
 	return Prompt{Pieces: pieces, Heal: heal && cut < len(f.Prefix)}
+}
+
+// pieces are the repository's name, its chunks each behind its path, and the path
+// of the file that is completed, as Qwen 2.5 Coder was trained on repositories
+// (its technical report, section 3.2.2, "Repo-Level Pretraining").
+func (r Repository) pieces() []engine.Piece {
+	if len(r.Chunks) == 0 {
+		return nil
+	}
+	pieces := []engine.Piece{{Text: repoName, Special: true}, {Text: r.Name + "\n"}}
+	for _, c := range r.Chunks {
+		pieces = append(pieces, engine.Piece{Text: fileSep, Special: true}, engine.Piece{Text: c.Path + "\n" + c.Text})
+	}
+	return append(pieces, engine.Piece{Text: fileSep, Special: true}, engine.Piece{Text: r.Path + "\n"})
 }

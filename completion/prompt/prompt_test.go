@@ -27,6 +27,8 @@ func spell(p Prompt) string {
 func TestLayouts(t *testing.T) {
 	mid := FIM{Prefix: "a\n  retu", Suffix: "\nz"}
 	start := FIM{Suffix: "z"}
+	repo := mid
+	repo.Repository = Repository{Name: "r", Path: "a.go", Chunks: []Chunk{{"b.go", "B\n"}, {"c.go", "C\n"}}}
 	for _, test := range []struct {
 		layout Layout
 		fim    FIM
@@ -45,6 +47,9 @@ func TestLayouts(t *testing.T) {
 		{SPMTail, FIM{Prefix: "a"}, true, "fim_prefixfim_suffixfim_middle[a]~"},
 		{Plain, start, true, "[\n]"},
 		{PSM, FIM{Prefix: "a\n"}, true, "fim_prefix[a\n]fim_suffixfim_middle"},
+		{SPMTail, repo, true, "repo_name[r\n]file_sep[b.go\nB\n]file_sep[c.go\nC\n]file_sep[a.go\n]fim_prefixfim_suffix[\nz]fim_middle[a\n  retu]~"},
+		{PSMLine, repo, true, "repo_name[r\n]file_sep[b.go\nB\n]file_sep[c.go\nC\n]file_sep[a.go\n]fim_prefix[a\n]fim_suffix[\nz]fim_middle[  retu]~"},
+		{Plain, repo, true, "[a\n  retu]~"},
 	} {
 		if got := spell(test.layout.Build(test.fim, test.heal)); got != test.want {
 			t.Errorf("%s, heal %v: %q, want %q", test.layout.Name(), test.heal, got, test.want)

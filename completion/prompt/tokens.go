@@ -6,12 +6,15 @@ import (
 	"unicode/utf8"
 )
 
-// The fill-in-the-middle tokens of Qwen 2.5 Coder by their spelling: weight
+// The fill-in-the-middle and repository tokens of Qwen 2.5 Coder by their spelling: weight
 // files seldom carry keys for them, and ids differ between models.
 const (
 	fimPrefix = "<|fim_prefix|>"
 	fimSuffix = "<|fim_suffix|>"
 	fimMiddle = "<|fim_middle|>"
+
+	repoName = "<|repo_name|>"
+	fileSep  = "<|file_sep|>"
 )
 
 // StopTokens returns the spellings of the tokens that end a middle: the end of
@@ -19,8 +22,8 @@ const (
 // another prompt. Models that lack some of them never produce those.
 func StopTokens() []string {
 	return []string{
-		"<|endoftext|>", "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>", "<|im_end|>", "<|im_start|>",
-		fimPrefix, fimSuffix, fimMiddle,
+		"<|endoftext|>", "<|fim_pad|>", "<|im_end|>", "<|im_start|>",
+		fimPrefix, fimSuffix, fimMiddle, repoName, fileSep,
 	}
 }
 
