@@ -30,6 +30,7 @@ type server struct {
 	mapper mapper
 
 	workspace *workspace.Workspace
+	changes   map[string]lastChange // by path; only while messages are read
 	settings  atomic.Pointer[Settings]
 	pulls     atomic.Int64 // questions for the client's settings, so far
 	tokens    atomic.Int64 // of progress, so far
