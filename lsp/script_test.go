@@ -72,7 +72,7 @@ func (s *script) Generate(ctx context.Context, req engine.Request, emit func(str
 			s.mu.Unlock()
 			for range s.stubborn {
 				res.DecodedTokens++
-				emit("late")
+				res.DecodedAfterCancel++
 			}
 			res.Stop = engine.StopCancelled
 			return res, ctx.Err()
