@@ -150,6 +150,8 @@ func (s *server) serveNotification(method string, params []byte) error {
 		return s.didClose(params)
 	case protocol.MethodTextDocumentDidSave:
 		return s.didSave(params)
+	case protocol.MethodWorkspaceDidChangeWatchedFiles:
+		return s.didChangeWatchedFiles(params)
 	case protocol.MethodWorkspaceDidChangeWorkspaceFolders:
 		return s.didChangeFolders(params)
 	case protocol.MethodWorkspaceDidChangeConfiguration:
