@@ -124,6 +124,7 @@ func TestJSONShapes(t *testing.T) {
 		{"eval_fim", "", on("eval", "fim", items, "-n", "4")},
 		{"models", "", on("models")},
 		{"doctor", "", on("doctor")},
+		{"doctor_explain", "", on("doctor", "--explain", source+":2:12", "-n", "3")},
 		{"version", "", on("version")},
 	} {
 		t.Run(test.name, func(t *testing.T) {

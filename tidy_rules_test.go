@@ -47,7 +47,7 @@ var layers = []layer{
 	{"context/retrieve", []string{"context/syntax", "context/workspace"}, []string{"github.com/sourcegraph/conc"}},
 	{"context/...", nil, []string{"github.com/smacker/go-tree-sitter"}},
 	{"sandbox", nil, nil},
-	{"", []string{"bench/...", "completion/...", "config", "context/workspace", "engine/...", "kernels/...", "lsp", "models", "openai", "sandbox"},
+	{"", []string{"bench/...", "completion/...", "config", "context/...", "engine/...", "kernels/...", "lsp", "models", "openai", "sandbox"},
 		[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/sys"}},
 }
 
