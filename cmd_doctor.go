@@ -17,7 +17,11 @@ import (
 	"tandem/models"
 )
 
-type doctorCmd struct{}
+type doctorCmd struct {
+	Explain  string `placeholder:"FILE:LINE:COL" help:"Tell why there is a suggestion there or none, stage by stage with the time each takes: load the model and ask as an editor does."`
+	Folder   string `placeholder:"DIR" type:"existingdir" help:"With --explain: the workspace's folder; if not given, the nearest one above FILE that is under version control."`
+	Language string `placeholder:"NAME" help:"With --explain: what the editor calls FILE's language, if its name does not tell."`
+}
 
 // diagnosis is `tandem doctor --json`.
 type diagnosis struct {
@@ -67,8 +71,18 @@ type planned struct {
 	Why     string `json:"why"`
 }
 
-// Run looks at everything and loads nothing.
-func (*doctorCmd) Run(a *app) error {
+// Help is what --help adds.
+func (*doctorCmd) Help() string {
+	return `Without --explain everything is looked at and nothing loaded. With it, the settings file
+and the ignore rules hold as they do in an editor; what the editor itself sets is not
+known here.`
+}
+
+// Run looks at everything and loads nothing, unless it is to explain.
+func (c *doctorCmd) Run(a *app) error {
+	if c.Explain != "" {
+		return c.explain(a)
+	}
 	d := diagnosis{
 		Version:  readVersion(),
 		CPU:      cpuFound{Cores: runtime.GOMAXPROCS(0), Features: cpuFeatures()},

@@ -37,15 +37,7 @@ func (c *lspCmd) Run(a *app) error {
 	}
 	pull := models.Options{HubURL: c.Hub, Mirror: c.Mirror, Proxy: c.Proxy, Token: os.Getenv("HF_TOKEN")}
 	return lsp.Serve(a.ctx, stdio{a.in, a.out}, lsp.Options{
-		Load: func(ctx context.Context, model string, progress func(float64)) (engine.Engine, error) {
-			its := *a
-			its.Model = model
-			m, err := loadModel(ctx, &its, progress)
-			if err != nil {
-				return nil, err
-			}
-			return ownedEngine{m.engine, m}, nil
-		},
+		Load:    a.load,
 		Missing: func(model string) (lsp.Download, bool) { return missing(model, pull) },
 		Pull: func(ctx context.Context, model string, progress func(float64)) error {
 			m, err := models.Find(model)
@@ -62,6 +54,17 @@ func (c *lspCmd) Run(a *app) error {
 		Version:  version,
 		Log:      a.log,
 	})
+}
+
+// load loads a model for a server.
+func (a *app) load(ctx context.Context, model string, progress func(float64)) (engine.Engine, error) {
+	its := *a
+	its.Model = model
+	m, err := loadModel(ctx, &its, progress)
+	if err != nil {
+		return nil, err
+	}
+	return ownedEngine{m.engine, m}, nil
 }
 
 // lspSettings are the settings file's, with the flags.

@@ -132,6 +132,7 @@ func TestJSONShapes(t *testing.T) {
 		{"eval_repo", "", on("eval", "repo", lines, "--packages", filepath.Join(h.dir, "packages"), "-n", "4", "--ablate")},
 		{"models", "", on("models")},
 		{"doctor", "", on("doctor")},
+		{"doctor_explain", "", on("doctor", "--explain", source+":2:12", "-n", "3")},
 		{"version", "", on("version")},
 	} {
 		t.Run(test.name, func(t *testing.T) {

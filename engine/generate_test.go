@@ -420,7 +420,7 @@ func TestCaller(t *testing.T) {
 			calls++
 			return calls < n
 		})
-		if err != nil || res.Stop != StopCaller || calls != n || !strings.HasPrefix(full.Text, res.Text) {
+		if err != nil || res.Stop != StopCaller || res.DecodedAfterCancel != 0 || calls != n || !strings.HasPrefix(full.Text, res.Text) {
 			t.Errorf("stopped at piece %d of %d: %+v, %v", n, calls, res, err)
 		}
 		checkResult(t, req, res, emitted.String())
@@ -450,6 +450,43 @@ func TestCancelGenerate(t *testing.T) {
 	defer cancel()
 	if _, err = l.Generate(ctx, req, nil); err != context.DeadlineExceeded {
 		t.Errorf("beyond its deadline: %v", err)
+	}
+}
+
+// TestDecodedAfterCancel: a step that others need as well ends although one of
+// its requests has, and the token that this gave for nobody is counted.
+func TestDecodedAfterCancel(t *testing.T) {
+	g := newGated(openCPU(t))
+	l := open(t, Options{Decode: start(t, g), Path: tiny(t, "tiny-qwen2")})
+	ask := func(ctx context.Context, text string, n int, emit func(string) bool) chan Result {
+		got := make(chan Result, 1)
+		go func() {
+			res, err := l.Generate(ctx, Request{Prompt: textPiece(text), MaxTokens: n}, emit)
+			if err != ctx.Err() {
+				t.Errorf("%s: %v", text, err)
+			}
+			got <- res
+		}()
+		return got
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	first := ask(ctx, "all of this is noise", 400, nil)
+	g.next(t).run()
+	s := g.next(t)
+	second := ask(t.Context(), "the quick brown fox jumps", 1, nil)
+	l.queued(t, 2)
+	s.run()
+	s = g.next(t)
+	if len(s.seqs) != 2 {
+		t.Fatalf("sequences: %v", s.seqs)
+	}
+	cancel()
+	s.run()
+	if res := <-first; res.DecodedTokens != 3 || res.DecodedAfterCancel != 1 {
+		t.Errorf("cancelled in its third step: %+v", res)
+	}
+	if res := <-second; res.DecodedTokens != 1 || res.DecodedAfterCancel != 0 {
+		t.Errorf("beside it: %+v", res)
 	}
 }
 

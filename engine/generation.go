@@ -18,6 +18,7 @@ import (
 type generation struct {
 	l         *Local
 	req       Request
+	caller    context.Context // the request's own
 	ctx       context.Context // ends with the caller's, or when emit says so
 	cancel    context.CancelFunc
 	begin     time.Time
@@ -57,6 +58,7 @@ func (l *Local) newGeneration(ctx context.Context, req Request, begin time.Time)
 	}
 	g.result.PromptTokens = len(g.prompt)
 	g.texts = make(chan string, min(req.MaxTokens, l.info.MaxTokens)+1)
+	g.caller = ctx
 	g.ctx, g.cancel = context.WithCancel(ctx)
 	return g, nil
 }
@@ -222,6 +224,9 @@ func (g *generation) next(logits []float32) (id int32, more bool, err error) {
 	}
 	g.sampler.Accept(id)
 	g.result.DecodedTokens++
+	if g.caller.Err() != nil {
+		g.result.DecodedAfterCancel++
+	}
 	switch {
 	case allowed == nil && slices.Contains(g.ends, id):
 		g.result.Stop = StopToken

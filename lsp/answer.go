@@ -32,7 +32,19 @@ type request struct {
 	offset   int
 	selected string
 	before   int // bytes left of the cursor that selected replaces
+	change   lastChange
 	record   *record
+}
+
+// about is what the server knows of the document at path as of now, as a request
+// that the user asks for; it is not begun.
+func (s *server) about(path string) *request {
+	r := &request{snapshot: s.workspace.Snapshot(), settings: s.settings.Load(), manual: true}
+	if r.doc, r.open = r.snapshot.Document(path); !r.open {
+		r.doc.Path = path
+	}
+	r.change = s.changes[r.doc.Path]
+	return r
 }
 
 // begin takes a request at its place in the order of messages. What it needs of
@@ -40,10 +52,8 @@ type request struct {
 func (s *server) begin(p protocol.TextDocumentPositionParams, manual bool) *request {
 	s.stats.requests.Add(1)
 	path := pathOf(p.TextDocument.URI)
-	r := &request{snapshot: s.workspace.Snapshot(), settings: s.settings.Load(), manual: manual, at: p.Position}
-	if r.doc, r.open = r.snapshot.Document(path); !r.open {
-		r.doc.Path = path
-	}
+	r := s.about(path)
+	r.manual, r.at = manual, p.Position
 	r.text, r.offset = r.doc.Text, s.mapper.offset(r.doc.Text, p.Position)
 	r.ticket = s.live.start(path, r.offset)
 	r.record = newRecord(r.doc, p.Position)
@@ -91,12 +101,16 @@ func (s *server) suggestion(ctx context.Context, r *request) (Answer, error) {
 // compute asks the completer, unless something says that there is nothing to
 // ask; reason is then what.
 func (s *server) compute(ctx context.Context, r *request) (answer Answer, reason string, err error) {
-	if reason = s.declines(r); reason != "" {
-		return Answer{}, reason, nil
+	for _, c := range checks {
+		if reason = c.why(r); reason != "" {
+			r.record.stage(c.stage, reason)
+			return Answer{}, reason, nil
+		}
+		r.record.stage(c.stage, c.fine)
 	}
-	r.record.stage("settings", "allow it")
 	completer, release, reason := s.model.use(r.settings.Model, r.manual)
 	if completer == nil {
+		r.record.stage("model", reason)
 		return Answer{}, reason, nil
 	}
 	r.record.stage("model", "ready")
@@ -129,33 +143,18 @@ func (s *server) compute(ctx context.Context, r *request) (answer Answer, reason
 	}
 }
 
-// declines is why a request is answered with nothing at once, "" if it is not.
-func (s *server) declines(r *request) string {
-	switch {
-	case !r.open:
-		return "the document is not open"
-	case r.doc.Missing != nil:
-		return "the document is " + r.doc.Missing.Error()
-	case r.settings.Trigger == Manual && !r.manual:
-		return `the setting trigger is "manual" and nobody asked`
-	}
-	if reason := r.settings.allows(r.doc.Path, r.doc.Language, r.snapshot.Folders()); reason != "" {
-		return reason
-	}
-	if reason := r.snapshot.Excluded(r.doc.Path); reason != "" {
-		return "the file is excluded: " + reason
-	}
-	return ""
-}
-
 // isStale reports whether the document is another one than the request's.
 func (s *server) isStale(r *request) bool {
 	now, open := s.workspace.Snapshot().Document(r.doc.Path)
 	return open != r.open || now.Version != r.doc.Version || now.Text.String() != r.doc.Text.String()
 }
 
-// logAnswer writes down that something was suggested, and not what.
-func (s *server) logAnswer(r *request, id, text string) {
+// offer gives a suggestion, which replaces what stands between start and end, an
+// id, and writes down that there was one, and not what.
+func (s *server) offer(r *request, text string, start, end int) (id string) {
+	now := time.Now()
+	id = s.shown.add(&suggestion{record: r.record, path: r.doc.Path, version: r.doc.Version, text: text, start: start, end: end, sent: now})
 	s.log.Debug("suggested", "id", id, "line", r.at.Line, "lines", strings.Count(text, "\n")+1,
-		"time", time.Since(r.record.start), "text", logfile.Text(text))
+		"time", now.Sub(r.record.start), "text", logfile.Text(text))
+	return id
 }

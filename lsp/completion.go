@@ -40,8 +40,7 @@ func (s *server) menuItem(r *request, answer Answer) protocol.CompletionItem {
 	line := r.doc.Text.Line(r.doc.Text.LineOf(r.offset))
 	left := line[:min(len(line), r.offset-r.doc.Text.LineStart(r.doc.Text.LineOf(r.offset)))]
 	word := left[len(strings.TrimRightFunc(left, isWord)):]
-	id := s.shown.add(r.doc.Path, answer.Text)
-	s.logAnswer(r, id, answer.Text)
+	id := s.offer(r, word+answer.Text, r.offset-len(word), r.offset+answer.Replace)
 	argument, _ := json.Marshal(id)
 	yes := true
 	return protocol.CompletionItem{

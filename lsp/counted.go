@@ -57,23 +57,18 @@ type counted struct {
 // engine was asked.
 type asked struct{}
 
-// Generate passes the request on, and no text of it once its ctx has ended.
+// Generate passes the request on and counts what came of it.
 func (c counted) Generate(ctx context.Context, req engine.Request, emit func(string) bool) (engine.Result, error) {
 	if flag, ok := ctx.Value(asked{}).(*atomic.Bool); ok {
 		flag.Store(true)
 	}
 	c.stats.enter()
 	defer c.stats.leave()
-	res, err := c.Engine.Generate(ctx, req, func(text string) bool {
-		if ctx.Err() != nil {
-			c.stats.afterCancel.Add(1)
-			return false
-		}
-		return emit(text)
-	})
+	res, err := c.Engine.Generate(ctx, req, emit)
 	c.stats.prompt.Add(int64(res.PromptTokens))
 	c.stats.cached.Add(int64(res.CachedTokens))
 	c.stats.prefill.Add(int64(res.PrefillTokens))
 	c.stats.decoded.Add(int64(res.DecodedTokens))
+	c.stats.afterCancel.Add(int64(res.DecodedAfterCancel))
 	return res, err
 }

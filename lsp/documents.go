@@ -22,9 +22,10 @@ func (s *server) didOpen(params []byte) error {
 	if err := s.workspace.Open(workspace.Item{Path: path, Language: string(d.LanguageID), Version: d.Version, Text: d.Text}); err != nil {
 		return err
 	}
-	settings := s.settings.Load()
-	if settings.Trigger != Manual && settings.allows(path, string(d.LanguageID), s.workspace.Snapshot().Folders()) == "" {
-		s.model.want(settings.Model, false)
+	r := s.about(path)
+	delete(s.changes, r.doc.Path)
+	if r.settings.Trigger != Manual && r.declines() == "" {
+		s.model.want(r.settings.Model, false)
 	}
 	return nil
 }
@@ -42,6 +43,7 @@ func (s *server) didChange(params []byte) error {
 	path := pathOf(p.TextDocument.URI)
 	edits := make([]func(workspace.Text) workspace.Edit, len(p.ContentChanges))
 	var last workspace.Edit
+	what := newChange()
 	for i, c := range p.ContentChanges {
 		if c.Text == nil {
 			return badParams(fmt.Errorf("change %d has no text", i))
@@ -49,9 +51,11 @@ func (s *server) didChange(params []byte) error {
 		edit := s.mapper.edit(c)
 		edits[i] = func(text workspace.Text) workspace.Edit {
 			last = edit(text)
+			what.include(text, last)
 			return last
 		}
 	}
+	before, _ := s.workspace.Snapshot().Document(path)
 	outcome, err := s.workspace.Change(path, p.TextDocument.Version, edits...)
 	if err != nil {
 		return err
@@ -60,9 +64,11 @@ func (s *server) didChange(params []byte) error {
 		s.log.Warn("a version went backwards", "version", p.TextDocument.Version)
 	}
 	s.live.end(path, s.staleError())
-	if c := s.model.peek(); c != nil && last.End != workspace.ToEnd {
+	d := outcome.Document
+	what.suggested = s.shown.follow(before, d)
+	s.changes[d.Path] = what
+	if c := s.model.peek(); c != nil && last.End != workspace.ToEnd && s.about(path).declines() == "" {
 		// The cursor stands behind what was typed, or will be told of.
-		d := outcome.Document
 		c.Changed(Question{Path: d.Path, Language: d.Language, Text: d.Text.String(), Offset: last.Start + len(last.Text)})
 	}
 	return nil
@@ -77,6 +83,7 @@ func (s *server) didClose(params []byte) error {
 	path := pathOf(p.TextDocument.URI)
 	s.live.end(path, s.staleError())
 	s.records.forget(path)
+	delete(s.changes, s.about(path).doc.Path)
 	if c := s.model.peek(); c != nil {
 		c.Closed(path)
 	}

@@ -2,6 +2,7 @@ package lsp
 
 import (
 	"encoding/json"
+	"slices"
 	"sync"
 	"time"
 
@@ -108,14 +109,13 @@ func (s *server) explain(params []byte) (job, error) {
 	}
 	path := pathOf(p.TextDocument.URI)
 	if r := s.records.at(path, p.Position); r != nil {
-		return constant(&r.Explanation), nil
+		answer := r.Explanation
+		answer.Stages = append(slices.Clip(answer.Stages), s.shown.stages(r)...)
+		return constant(&answer), nil
 	}
-	r := &request{snapshot: s.workspace.Snapshot(), settings: s.settings.Load(), manual: true}
-	if r.doc, r.open = r.snapshot.Document(path); !r.open {
-		r.doc.Path = path
-	}
+	r := s.about(path)
 	answer := &Explanation{Outcome: "not asked", Position: p.Position, Version: r.doc.Version, Stages: []ExplanationStage{}}
-	if answer.Reason = s.declines(r); answer.Reason == "" {
+	if answer.Reason = r.declines(); answer.Reason == "" {
 		answer.Reason = "no request came for this place; " + s.model.summary()
 	}
 	return constant(answer), nil

@@ -26,15 +26,19 @@ type client struct {
 		} `json:"window"`
 		Workspace struct {
 			Configuration          bool `json:"configuration"`
-			DidChangeConfiguration struct {
-				DynamicRegistration bool `json:"dynamicRegistration"`
-			} `json:"didChangeConfiguration"`
+			DidChangeConfiguration dynamic `json:"didChangeConfiguration"`
+			DidChangeWatchedFiles  dynamic `json:"didChangeWatchedFiles"`
 		} `json:"workspace"`
 	} `json:"capabilities"`
 	RootURI               string          `json:"rootUri"`
 	RootPath              string          `json:"rootPath"`
 	WorkspaceFolders      []folder        `json:"workspaceFolders"`
 	InitializationOptions json.RawMessage `json:"initializationOptions"`
+}
+
+// dynamic is a capability that has to be asked for.
+type dynamic struct {
+	Registration bool `json:"dynamicRegistration"`
 }
 
 // initialize begins the session.

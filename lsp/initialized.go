@@ -7,12 +7,15 @@ import (
 )
 
 // initialized is the client's leave to send requests: for its settings, and to be
-// told when they change.
+// told when they or files of the folders change.
 func (s *server) initialized() error {
 	s.model.tell()
 	can := s.client.Capabilities.Workspace
-	if can.DidChangeConfiguration.DynamicRegistration {
-		go s.register(protocol.MethodWorkspaceDidChangeConfiguration)
+	if can.DidChangeConfiguration.Registration {
+		go s.register(protocol.MethodWorkspaceDidChangeConfiguration, `{"section":"`+section+`"}`)
+	}
+	if can.DidChangeWatchedFiles.Registration {
+		go s.register(protocol.MethodWorkspaceDidChangeWatchedFiles, watchers)
 	}
 	if can.Configuration {
 		go s.pullConfiguration()
@@ -20,9 +23,9 @@ func (s *server) initialized() error {
 	return nil
 }
 
-func (s *server) register(method string) {
+func (s *server) register(method, options string) {
 	params := &protocol.RegistrationParams{Registrations: []protocol.Registration{{
-		ID: "tandem." + method, Method: method, RegisterOptions: protocol.LSPAny(`{"section":"` + section + `"}`),
+		ID: "tandem." + method, Method: method, RegisterOptions: protocol.LSPAny(options),
 	}}}
 	s.call(s.ctx, protocol.MethodClientRegisterCapability, params, nil)
 }

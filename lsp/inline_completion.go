@@ -52,9 +52,8 @@ func (s *server) selectItem(r *request, info protocol.SelectedCompletionInfo) {
 // into the line.
 func (s *server) inlineItem(r *request, answer Answer) protocol.InlineCompletionItem {
 	text := r.selected + answer.Text
-	id := s.shown.add(r.doc.Path, text)
-	s.logAnswer(r, id, text)
 	cursor := s.mapper.offset(r.doc.Text, r.at)
+	id := s.offer(r, text, cursor-r.before, cursor+answer.Replace)
 	argument, _ := json.Marshal(id)
 	return protocol.InlineCompletionItem{
 		InsertText: protocol.String(text),

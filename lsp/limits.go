@@ -12,6 +12,7 @@ const (
 	maxCalls       = 1024      // that run at once; an editor has a handful
 	maxOutgoing    = 256       // notifications that wait for a client which does not read
 	maxSuggestions = 64        // that didShow and the like may still name
+	maxWatched     = 64        // changes of files that are looked at one by one; beyond, everything is read anew
 	maxRecords     = 64        // requests that tandem/explain remembers
 	maxGlobs       = 256       // of the setting exclude
 	maxGlobBytes   = 1 << 10   // of one of them; matching is a product of two lengths

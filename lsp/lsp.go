@@ -91,7 +91,7 @@ func newServer(ctx context.Context, conn io.ReadWriteCloser, opt Options) *serve
 	if opt.Completer == nil {
 		opt.Completer = newCompleter
 	}
-	s := &server{opt: opt, log: opt.Log, workspace: workspace.New(nil)}
+	s := &server{opt: opt, log: opt.Log, workspace: workspace.New(nil), changes: map[string]lastChange{}}
 	s.ctx, s.cancel = context.WithCancelCause(ctx)
 	s.settings.Store(&opt.Settings)
 	s.conn = jsonrpc2.NewConn(newFrames(conn, s.log, s.cancel), jsonrpc2.WithCodec(codec{}))

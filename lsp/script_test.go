@@ -2,6 +2,7 @@ package lsp_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -10,8 +11,12 @@ import (
 	"tandem/lsp"
 )
 
-// hold as a token waits until the request ends or the test lets go.
-const hold = "\x00hold"
+// Tokens that are none: hold waits until the request ends or the test lets go,
+// fail is an error.
+const (
+	hold = "\x00hold"
+	fail = "\x00fail"
+)
 
 // script is an engine that plays tokens, the next list for each request and the
 // last one again and again. It honours cancelling as a real one does, unless it
@@ -20,13 +25,14 @@ type script struct {
 	mu       sync.Mutex
 	plays    [][]string
 	requests []engine.Request
+	prefills int
 	ended    int // requests whose ctx ended while they ran
 	closed   bool
 
 	stubborn int           // tokens that still come after the end of ctx
 	held     chan struct{} // gets one value for each hold that is reached
 	release  chan struct{} // lets holds go on when closed
-	returned chan struct{} // gets one value for each request that is over
+	returned chan struct{} // gets one value for each request that is over, prefills left out
 }
 
 func newScript(plays ...[]string) *script {
@@ -48,15 +54,18 @@ func (s *script) next(req engine.Request) []string {
 }
 
 func (s *script) Generate(ctx context.Context, req engine.Request, emit func(string) bool) (engine.Result, error) {
-	defer func() { s.returned <- struct{}{} }()
 	prompt := 0
 	for _, p := range req.Prompt {
 		prompt += s.CountTokens(p.Text)
 	}
 	res := engine.Result{PromptTokens: prompt, PrefillTokens: prompt, Stop: engine.StopToken}
 	if req.MaxTokens == 0 { // a prefill ahead of time
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.prefills++
 		return res, ctx.Err()
 	}
+	defer func() { s.returned <- struct{}{} }()
 	for _, token := range s.next(req) {
 		if token == hold {
 			s.held <- struct{}{}
@@ -66,13 +75,16 @@ func (s *script) Generate(ctx context.Context, req engine.Request, emit func(str
 			}
 			token = ""
 		}
+		if token == fail {
+			return res, errors.New("the device is on fire")
+		}
 		if ctx.Err() != nil {
 			s.mu.Lock()
 			s.ended++
 			s.mu.Unlock()
 			for range s.stubborn {
 				res.DecodedTokens++
-				emit("late")
+				res.DecodedAfterCancel++
 			}
 			res.Stop = engine.StopCancelled
 			return res, ctx.Err()
@@ -92,7 +104,8 @@ func (s *script) Generate(ctx context.Context, req engine.Request, emit func(str
 
 func (s *script) CountTokens(text string) int { return len(strings.Fields(text)) + 1 }
 func (s *script) Info() engine.Info {
-	return engine.Info{Model: "script", MaxTokens: 2048, WeightBytes: 100, CacheBytes: 10}
+	// The path decides the layout: one whose prompt ends with the text before the cursor.
+	return engine.Info{Model: "script", Path: "qwen2.5-coder-0.5b.gguf", MaxTokens: 2048, WeightBytes: 100, CacheBytes: 10}
 }
 
 func (s *script) Close() error {
@@ -113,6 +126,23 @@ func (s *script) asked() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.requests)
+}
+
+func (s *script) prefilled() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.prefills
+}
+
+// prompt is the text of the last request.
+func (s *script) prompt() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var text strings.Builder
+	for _, p := range s.requests[len(s.requests)-1].Prompt {
+		text.WriteString(p.Text)
+	}
+	return text.String()
 }
 
 func (s *script) isClosed() bool {

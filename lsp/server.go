@@ -30,6 +30,7 @@ type server struct {
 	mapper mapper
 
 	workspace *workspace.Workspace
+	changes   map[string]lastChange // by path; only while messages are read
 	settings  atomic.Pointer[Settings]
 	pulls     atomic.Int64 // questions for the client's settings, so far
 	tokens    atomic.Int64 // of progress, so far
@@ -151,6 +152,8 @@ func (s *server) serveNotification(method string, params []byte) error {
 		return s.didClose(params)
 	case protocol.MethodTextDocumentDidSave:
 		return s.didSave(params)
+	case protocol.MethodWorkspaceDidChangeWatchedFiles:
+		return s.didChangeWatchedFiles(params)
 	case protocol.MethodWorkspaceDidChangeWorkspaceFolders:
 		return s.didChangeFolders(params)
 	case protocol.MethodWorkspaceDidChangeConfiguration:
