@@ -109,6 +109,9 @@ func TestJSONShapes(t *testing.T) {
 	source := h.write("a.py", "def f(x):\n    return x\n\nprint(f(1))\n")
 	items := h.write("items.jsonl", `{"task_id":"a","kind":"mid_word","prefix":"x = fo","suffix":"\n","target":"o(1)"}`+"\n")
 	trace := h.write("trace.json", typedTrace)
+	h.write("packages/p-1/b.py", "def foo(x):\n    return x\n")
+	h.write("packages/p-1/a.py", "from b import foo\n\nx = foo(1)\n")
+	lines := h.write("lines.jsonl", `{"id":"p-1","package":"p","version":"1","path":"a.py","prefix":"from b import foo\n\nx = ","suffix":"\n","target":"foo(1)","cross_names":["foo"]}`+"\n")
 	on := func(args ...string) []string { return append(args, "--model", h.model, "--json") }
 	for _, test := range []struct {
 		name  string
@@ -126,6 +129,7 @@ func TestJSONShapes(t *testing.T) {
 		{"bench_typing_paced", "", on("bench", "typing", trace, "-n", "4", "--paced")},
 		{"bench_typing_for", "", on("bench", "typing", trace, "-n", "4", "--for", "1ms")},
 		{"eval_fim", "", on("eval", "fim", items, "-n", "4")},
+		{"eval_repo", "", on("eval", "repo", lines, "--packages", filepath.Join(h.dir, "packages"), "-n", "4", "--ablate")},
 		{"models", "", on("models")},
 		{"doctor", "", on("doctor")},
 		{"version", "", on("version")},
