@@ -25,6 +25,7 @@ type benchTypingCmd struct {
 	Every    time.Duration `placeholder:"DURATION" help:"With --for: time between two keys, whether they are answered or not; without it the next key comes when the last is answered."`
 	Document string        `default:"main.rs" placeholder:"NAME" help:"Name under which the trace's document is opened (default ${default})."`
 	Language string        `default:"rust" placeholder:"NAME" help:"Its language, as the protocol names it (default ${default})."`
+	Folder   string        `type:"existingdir" placeholder:"DIR" help:"Folder in which it is opened, whose files the server may show the model (default none)."`
 }
 
 // Help is what --help adds.
@@ -66,7 +67,7 @@ func (c *benchTypingCmd) Run(a *app) error {
 }
 
 func (c *benchTypingCmd) document() typing.Document {
-	return typing.Document{Name: c.Document, Language: c.Language}
+	return typing.Document{Name: c.Document, Language: c.Language, Folder: c.Folder}
 }
 
 // server starts this program as a language server with this command's flags.
@@ -200,7 +201,7 @@ func printSoak(a *app, r typing.Soak) {
 }
 
 func sampleText(s typing.Sample) string {
-	return fmt.Sprintf("%6.1f min  %7d keys, loop %d  resident %.1f MB (anonymous %.1f, Go heap %.1f)  %d goroutines  %d trees  KV pages %d in use, %d not yet used of %d",
+	return fmt.Sprintf("%6.1f min  %7d keys, loop %d  resident %.1f MB (anonymous %.1f, Go heap %.1f)  %d goroutines  %d trees  KV pages %d in use, %d free of %d",
 		s.Minutes, s.Keys, s.Loops, float64(s.ResidentBytes)/1e6, float64(s.AnonymousBytes)/1e6, float64(s.HeapBytes)/1e6,
 		s.Goroutines, s.SyntaxTrees, s.KVPagesInUse, s.KVPagesFree, s.KVPages)
 }

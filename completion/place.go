@@ -39,7 +39,6 @@ type place struct {
 type repository struct {
 	retrieve.Result
 	shown prompt.Repository
-	took  time.Duration
 }
 
 // newPlace is doc's place. Chunks that earlier showed stay where they were.
@@ -86,7 +85,6 @@ func (c *Completer) gather(doc Document, opts Options, earlier []retrieve.Chunk)
 	if doc.Snapshot == nil || budget <= 0 {
 		return repository{}
 	}
-	begin := time.Now()
 	before, after := doc.Text[:doc.Offset], doc.Text[doc.Offset:]
 	fim := window(c.engine.Info(), opts).Cut(before, after, c.engine.CountTokens)
 	c.retriever.Update(doc.Snapshot)
@@ -96,7 +94,7 @@ func (c *Completer) gather(doc Document, opts Options, earlier []retrieve.Chunk)
 		Budget: budget, Count: c.engine.CountTokens, Only: opts.Retrievers,
 	})
 	found.Chunks = inOrder(found.Chunks, earlier)
-	r := repository{Result: found, took: time.Since(begin)}
+	r := repository{Result: found}
 	r.shown.Name, r.shown.Path = nameIn(doc)
 	for _, chunk := range found.Chunks {
 		r.shown.Chunks = append(r.shown.Chunks, prompt.Chunk{Path: chunk.Path, Text: chunk.Text})

@@ -24,7 +24,7 @@ type Debug struct {
 	SyntaxTrees  int64          `json:"syntax_trees"` // in C's memory
 	KVPages      int            `json:"kv_pages"`     // of all devices
 	KVPagesInUse int            `json:"kv_pages_in_use"`
-	KVPagesFree  int            `json:"kv_pages_free"`      // that hold nothing yet
+	KVPagesFree  int            `json:"kv_pages_free"`      // that hold nothing
 	Document     *DebugDocument `json:"document,omitempty"` // nil if it is not open
 }
 

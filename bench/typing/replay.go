@@ -45,7 +45,6 @@ type Key struct {
 	Stale bool     `json:"stale,omitempty"`
 	Why   []string `json:"why"` // the stages of tandem/explain
 	Peer  *PeerKey `json:"peer,omitempty"`
-	error *editor.Error
 }
 
 // PeerKey is the peer's answer to the same keystroke.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"os/exec"
 	"strconv"
@@ -58,9 +59,18 @@ type pipes struct {
 type Document struct {
 	Name     string // such as main.rs
 	Language string // the protocol's name of it
+	Folder   string // that it lies in, whose files may help; "" for none
 }
 
-func (d Document) uri() string { return "file:///typing/" + d.Name }
+func (d Document) uri() string {
+	if d.Folder == "" {
+		return "file:///typing/" + d.Name
+	}
+	return d.root() + "/" + d.Name
+}
+
+// root is the URI of the folder.
+func (d Document) root() string { return (&url.URL{Scheme: "file", Path: d.Folder}).String() }
 
 // session is a server whose model is loaded. It belongs to one goroutine.
 type session struct {
@@ -87,20 +97,25 @@ func dial(ctx context.Context, start Start, doc Document) (*session, error) {
 // load begins the session. Its settings win over the user's: what is measured
 // is the same everywhere.
 func (s *session) load(ctx context.Context) error {
+	var root any
+	if s.doc.Folder != "" {
+		root = s.doc.root()
+	}
 	err := s.Initialize(ctx, map[string]any{
-		"processId": os.Getpid(), "rootUri": nil,
+		"processId": os.Getpid(), "rootUri": root,
 		"capabilities": map[string]any{
 			"general":      map[string]any{"positionEncodings": []string{"utf-8"}, "staleRequestSupport": map[string]any{"cancel": true, "retryOnContentModified": []string{}}},
 			"textDocument": map[string]any{"inlineCompletion": map[string]any{}},
 		},
 		"initializationOptions": map[string]any{
-			"enabled": true, "trigger": "auto", "languages": map[string]bool{"*": true}, "exclude": []string{}, "idleUnloadMinutes": 24 * 60,
+			"enabled": true, "trigger": "auto", "languages": map[string]bool{"*": true}, "exclude": []string{}, "idleUnloadMinutes": 0,
 		},
 	})
 	if err != nil {
 		return err
 	}
-	other := Document{Name: "other-" + s.doc.Name}
+	other := s.doc
+	other.Name = "other-" + other.Name
 	if err := s.Open(other.uri(), s.doc.Language, ""); err != nil {
 		return err
 	}
