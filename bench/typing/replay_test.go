@@ -89,7 +89,7 @@ func serve(e engine.Engine) Start {
 	}
 }
 
-var rust = Document{"main.rs", "rust"}
+var rust = Document{Name: "main.rs", Language: "rust"}
 
 // TestReplay: the first key is cold, what is typed of its suggestion is reused,
 // and where it parts the engine is asked anew. The peer gets the same documents.
