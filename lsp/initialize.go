@@ -25,7 +25,7 @@ type client struct {
 			WorkDoneProgress bool `json:"workDoneProgress"`
 		} `json:"window"`
 		Workspace struct {
-			Configuration          bool `json:"configuration"`
+			Configuration          bool    `json:"configuration"`
 			DidChangeConfiguration dynamic `json:"didChangeConfiguration"`
 			DidChangeWatchedFiles  dynamic `json:"didChangeWatchedFiles"`
 		} `json:"workspace"`
