@@ -66,18 +66,28 @@ func (c sessions) Complete(ctx context.Context, q Question) (Answer, error) {
 		return Answer{}, err
 	}
 	if s.Reused {
-		return Answer{Text: s.Text, Stages: []ExplanationStage{{Name: "suggestion", MS: s.TotalMillis, Note: "an earlier request's, what was typed of it taken off"}}}, nil
+		return Answer{Text: s.Text, Stages: []ExplanationStage{{Name: "reuse", MS: s.TotalMillis, Note: "an earlier request's, what was typed of it taken off"}}}, nil
 	}
-	note := fmt.Sprintf("layout %s, %d prompt tokens, %d of them cached, %d computed, %d decoded, ended by %s",
-		s.Layout, s.PromptTokens, s.CachedTokens, s.PrefillTokens, s.DecodedTokens, s.Stop)
-	var stages []ExplanationStage
+	return Answer{Text: s.Text, Stages: stagesOf(s)}, nil
+}
+
+// stagesOf are the steps of a suggestion that was computed. The time until the
+// first text is the prefill's: one token of it is decoded, or none comes at all.
+func stagesOf(s completion.Suggestion) (stages []ExplanationStage) {
+	rest := s.TotalMillis
 	if s.Context != nil {
+		rest -= s.Context.Millis
 		stages = append(stages, ExplanationStage{Name: "context", MS: s.Context.Millis, Note: s.Context.String()})
 	}
-	return Answer{Text: s.Text, Stages: append(stages,
-		ExplanationStage{Name: "first text", MS: s.TTFTMillis},
-		ExplanationStage{Name: "suggestion", MS: s.TotalMillis, Note: note},
-	)}, nil
+	prefill := s.TTFTMillis
+	if prefill == 0 {
+		prefill = rest
+	}
+	return append(stages,
+		ExplanationStage{Name: "prompt", Note: fmt.Sprintf("layout %s, %d tokens", s.Layout, s.PromptTokens)},
+		ExplanationStage{Name: "prefill", MS: prefill, Note: fmt.Sprintf("%d tokens computed, %d cached", s.PrefillTokens, s.CachedTokens)},
+		ExplanationStage{Name: "decode", MS: max(rest-prefill, 0), Note: fmt.Sprintf("%d tokens, ended by %s", s.DecodedTokens, s.Stop)},
+	)
 }
 
 // Changed stops what does not go with the edit.
