@@ -50,6 +50,9 @@ type Options struct {
 	// ContextTokens bounds what is shown of other files: 0 is the default, less
 	// than 0 nothing.
 	ContextTokens int
+	// ContextTime is how long gathering that may take; 0 is what fits between two
+	// keystrokes.
+	ContextTime time.Duration
 	// Retrievers are the sources of context to use; nil are all.
 	Retrievers []string
 }

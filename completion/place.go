@@ -91,7 +91,7 @@ func (c *Completer) gather(doc Document, opts Options, earlier []retrieve.Chunk)
 	found := c.retriever.Chunks(context.Background(), retrieve.Query{
 		Snapshot: doc.Snapshot, Path: doc.Path, Language: doc.Language, Text: doc.Text, Offset: doc.Offset,
 		Shown:  [2]int{len(before) - len(fim.Prefix), len(before) + len(fim.Suffix)},
-		Budget: budget, Count: c.engine.CountTokens, Only: opts.Retrievers,
+		Budget: budget, Count: c.engine.CountTokens, Only: opts.Retrievers, Deadline: opts.ContextTime,
 	})
 	found.Chunks = inOrder(found.Chunks, earlier)
 	r := repository{Result: found}

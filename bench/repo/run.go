@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"tandem/bench/fim"
 	"tandem/completion"
@@ -28,6 +29,10 @@ const (
 	Without = "without"
 	With    = "with"
 )
+
+// contextTime is so long that no retriever is late: what is measured is what they
+// find, and is the same on a busy machine.
+const contextTime = 10 * time.Second
 
 // Arms are completing without context and with that of retrievers. ablate adds
 // each of them alone, beside no context, and all but each, beside all.
@@ -72,13 +77,13 @@ type Result struct {
 	fim.Result
 	Arm           string  `json:"arm"`
 	Recall        float64 `json:"recall"` // share of the item's cross_names in Chunks
-	Chunks        []Chunk `json:"chunks"` // that the prompt showed, best first
+	Chunks        []Chunk `json:"chunks"` // that the prompt showed, in its order
 	Layout        string  `json:"layout"`
 	PromptTokens  int     `json:"prompt_tokens"`
 	PrefillTokens int     `json:"prefill_tokens"` // of them, computed: the KV cache had the rest
 	Stop          string  `json:"stop"`
 	// Missed are the retrievers that gave nothing because they were not done in
-	// time, or failed: another run may show more.
+	// time, or failed: the result is not to be relied on.
 	Missed []string `json:"missed,omitempty"`
 }
 
@@ -158,7 +163,9 @@ func complete(ctx context.Context, e engine.Engine, item Item, arms []Arm, o Opt
 		return fmt.Errorf("repo: %s: %w", item.ID, err)
 	}
 	for _, arm := range arms {
-		opts := completion.Options{Layout: o.Layout, MaxTokens: o.MaxTokens, ContextTokens: o.ContextTokens, Retrievers: arm.retrievers}
+		opts := completion.Options{
+			Layout: o.Layout, MaxTokens: o.MaxTokens, ContextTokens: o.ContextTokens, ContextTime: contextTime, Retrievers: arm.retrievers,
+		}
 		if arm.retrievers == nil {
 			opts.ContextTokens = -1
 		}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"tandem/context/retrieve"
 	"tandem/engine"
 )
 
@@ -116,7 +117,7 @@ func needsContext(prompt string) string {
 // apart, and nothing that is shown to the model has the line from the disk.
 func TestRun(t *testing.T) {
 	e := &scripted{answer: needsContext}
-	o := Options{Packages: unpacked(t, files), Arms: Arms(true, []string{"definition", "import", "edit"})}
+	o := Options{Packages: unpacked(t, files), Arms: Arms(true, []string{retrieve.Definition, retrieve.Import, retrieve.Edit})}
 	var log []Result
 	o.Each = func(r Result) error {
 		log = append(log, r)
@@ -131,11 +132,11 @@ func TestRun(t *testing.T) {
 		"all but definition": true, "all but import": true, "all but edit": true,
 	} {
 		r := results[arm][0]
-		if r.Exact != exact || (r.Recall == 1) != exact || r.Arm != arm || r.TaskID != item.ID || len(r.Chunks) > 0 != exact {
+		if r.Exact != exact || (r.Recall == 1) != exact || r.Arm != arm || r.TaskID != item.ID || len(r.Chunks) > 0 != exact || r.Missed != nil {
 			t.Errorf("%s: %+v", arm, r)
 		}
 		for _, c := range r.Chunks {
-			if arm == "only definition" && c.Source != "definition" {
+			if arm == "only definition" && c.Source != retrieve.Definition {
 				t.Errorf("%s: a chunk from %s", arm, c.Source)
 			}
 		}
@@ -170,7 +171,7 @@ func TestRun(t *testing.T) {
 }
 
 func TestRunEnds(t *testing.T) {
-	o := Options{Packages: unpacked(t, files), Arms: Arms(false, []string{"definition"})}
+	o := Options{Packages: unpacked(t, files), Arms: Arms(false, []string{retrieve.Definition})}
 	full := errors.New("disk full")
 	o.Each = func(Result) error { return full }
 	if _, err := Run(context.Background(), &scripted{answer: needsContext}, []Item{item}, o); !errors.Is(err, full) {
