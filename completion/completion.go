@@ -115,6 +115,9 @@ func New(e engine.Engine) *Completer {
 // Close frees what c knows of the workspace. The engine stays open.
 func (c *Completer) Close() { c.retriever.Close() }
 
+// Look tells what the workspace has become: its files are read in the background.
+func (c *Completer) Look(snapshot *workspace.Snapshot) { c.retriever.Update(snapshot) }
+
 // Wait waits until c knows every file of a workspace. Completions do not wait:
 // they take what is known.
 func (c *Completer) Wait(ctx context.Context, snapshot *workspace.Snapshot) error {

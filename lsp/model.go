@@ -207,6 +207,7 @@ func (m *model) load(ctx context.Context, name string) {
 	case err == nil && !gaveUp && !m.closed && !settings.Disabled && settings.Model == name:
 		e = counted{e, &m.s.stats}
 		m.current = &loaded{engine: e, completer: m.s.opt.Completer(e)}
+		m.current.completer.Look(m.s.workspace.Snapshot())
 		m.rest(m.current)
 	case err == nil:
 		m.work.Go(func() { e.Close() })
