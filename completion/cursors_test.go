@@ -62,7 +62,7 @@ func TestCursors(t *testing.T) {
 	if testing.Short() {
 		t.Skip("left out by -short: run it without to test with real weights")
 	}
-	c := completion.New(openModel(t))
+	c := completion.New(openModel(t, "qwen2.5-coder-0.5b"))
 	t.Run("complete", func(t *testing.T) { completeCursors(t, c) })
 	t.Run("type", func(t *testing.T) { typeAtCursors(t, c) })
 }

@@ -35,6 +35,7 @@ type Session struct {
 	streams     []*stream // the last is the newest; only that one may still run
 	stopWarming context.CancelFunc
 	burst       burst
+	checker     checker
 }
 
 // NewSession begins a document.
@@ -97,7 +98,7 @@ func (s *Session) streamFor(ctx context.Context, doc Document, opts Options) (st
 		}
 	}
 	s.stopNewest(nil)
-	st, err = startStream(context.WithoutCancel(ctx), s.completer, doc, s.burst.suffix(before, after, s.now()), opts)
+	st, err = startStream(context.WithoutCancel(ctx), s.completer, doc, s.checker.begin(doc), s.burst.suffix(before, after, s.now()), opts)
 	if err != nil {
 		return nil, "", false, err
 	}
@@ -151,6 +152,7 @@ func (s *Session) Stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stopNewest(nil)
+	s.checker.close()
 }
 
 // stopNewest stops what may still run, unless it is but.
