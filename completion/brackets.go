@@ -21,68 +21,65 @@ func (r *rule) readAround(before, after string) {
 	if strings.HasPrefix(strings.TrimLeft(r.rest, " "), ">") && angleOpen(r.left) && s.top().kind == bracket {
 		s.open = append(s.open, pair{closer: ">", at: len(before) - 1})
 	}
-	widths := make([]int, len(s.open))
-	for i, p := range s.open {
-		widths[i] = indent(before[strings.LastIndexByte(before[:p.at], '\n')+1:])
+	for i := range s.open {
 		s.open[i].at -= len(before) // so that what is on the cursor's line can be told
 	}
 	r.open = s.open
-	r.ends = slices.Repeat([]int{never}, len(r.open))
-	r.findEnds(after, widths)
+	r.findEnds(after)
 }
 
-// findEnds reads on behind the cursor, to the end of what it stands in. widths are
-// the indentations of the lines that hold what is open.
-func (r *rule) findEnds(after string, widths []int) {
+// findEnds reads on behind the cursor, to the end of what it stands in.
+func (r *rule) findEnds(after string) {
+	r.ends = slices.Repeat([]int{never}, len(r.open))
 	s := newScanner(r.lexis, r.open)
 	if top := s.top(); top.kind != bracket && !top.inLine() && !endsBelow(r.lexis, top, after) {
 		s.open = s.open[:len(s.open)-1]
 		s.base = len(s.open)
 	}
+	var ended []int // of r.open, in the order of their ends
 	at := 0
-	for text := range strings.Lines(after) {
-		if at > 0 && s.own() == 0 && s.top().kind == bracket && topLevel(text) {
-			return
+	for line := range strings.Lines(after) {
+		if at > 0 && s.own() == 0 && s.top().kind == bracket && topLevel(line) {
+			break
 		}
 		from := at
-		at += len(text)
+		at += len(line)
 		s.scan(after, from, at, func(c closing) bool {
-			at := c.at
-			if at >= len(r.rest) {
-				at = below
-			}
-			switch {
-			case c.whose == base:
-				if at == below && blank(text[:c.at-from]) {
-					s.open = s.open[:outermost(r.open[:len(s.open)+1], widths, indent(text))]
-				}
-				r.ends[len(s.open)] = at
-			case c.whose == nobody && s.own() == 0 && !(r.lexis.stray && c.closer == ")"):
+			if c.whose == nobody && s.own() == 0 && !(r.lexis.stray && c.closer == ")") {
 				// What it ends is further out; what is open in between never ends.
 				if i := lastOpen(s.open, c.closer); i >= 0 {
-					r.ends[i] = at
-					s.open = s.open[:i]
+					s.open, c.whose = s.open[:i], base
 				}
+			}
+			if c.whose == base {
+				ended = append(ended, len(s.open))
+				r.ends[len(s.open)] = c.at
 			}
 			return true
 		})
-		if len(s.open) == 0 {
-			return
+	}
+	r.endOuter(ended)
+	for i, at := range r.ends {
+		if at >= len(r.rest) {
+			r.ends[i] = below
 		}
 	}
 }
 
-// outermost is which of open a closing sign ends that begins a line indented by
-// width: the innermost, but where one further out begins a line that is indented
-// so, what is inside of that is not closed yet.
-func outermost(open []pair, widths []int, width int) int {
-	n := len(open) - 1
-	for i := n; i >= 0 && open[i].closer == open[n].closer; i-- {
-		if widths[i] == width {
-			return i
+// endOuter takes what ends to be the outermost of what is open, where its signs
+// allow that: what was opened last is what nobody has closed yet.
+func (r *rule) endOuter(ended []int) {
+	n := len(ended)
+	for i, j := range ended {
+		if r.open[j].closer != r.open[n-1-i].closer || r.open[n-1-i].kind != bracket {
+			return
 		}
 	}
-	return n
+	ends := slices.Repeat([]int{never}, len(r.open))
+	for i, j := range ended {
+		ends[n-1-i] = r.ends[j]
+	}
+	r.ends = ends
 }
 
 // lastOpen is the innermost of open that closer ends.

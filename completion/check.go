@@ -125,7 +125,7 @@ func (k *check) cut(s Suggestion, r rule, limit time.Duration) Suggestion {
 	case <-timer.C:
 		return s
 	}
-	if k.tree == nil || k.parses(s.Text, s.Replace, deadline) {
+	if k.tree == nil || r.isComment(s.Text) || k.parses(s.Text, s.Replace, deadline) {
 		return s
 	}
 	s.Stop = "syntax"
@@ -156,22 +156,24 @@ func (k *check) parses(text string, replace int, deadline time.Time) bool {
 }
 
 // shorter are the beginnings of a suggestion that may stand for it, the longest
-// first: whole lines, then what its first line says up to some sign.
+// first: whole lines, what they have opened closed again, then what the first
+// line says up to some sign.
 func (r rule) shorter(text string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		text = strings.ReplaceAll(text, "\r", "")
-		for i := strings.LastIndexByte(text, '\n'); i >= 0; i = strings.LastIndexByte(text[:i], '\n') {
-			lines := strings.TrimRight(text[:i], " \t\n")
+		first, _, _ := strings.Cut(text, "\n")
+		for last := text; text != ""; text = text[:max(0, strings.LastIndexByte(text, '\n'))] {
+			lines := strings.TrimRight(text, " \t\n")
 			if !r.inLine() && r.rest == "" {
 				lines = r.closed(lines)
 			}
-			if !blank(lines) && !yield(r.lineEnds(lines)) {
+			if lines != last && !blank(lines) && !yield(r.lineEnds(lines)) {
 				return
 			}
+			last = lines
 		}
-		line, _, _ := strings.Cut(text, "\n")
-		for n := len(line) - 1; n >= 1 && float64(n) >= worthShare*float64(len(line)); n-- {
-			if !splits(line, n) && !isBlank(line[n-1]) && !yield(line[:n]) {
+		for n := len(first) - 1; n >= 1 && float64(n) >= worthShare*float64(len(first)); n-- {
+			if !splits(first, n) && !isBlank(first[n-1]) && !yield(first[:n]) {
 				return
 			}
 		}

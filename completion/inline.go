@@ -37,6 +37,12 @@ func (r rule) comments() bool {
 	return n > 0 && r.open[n-1].kind == comment && r.open[n-1].inLine()
 }
 
+// isComment reports whether text is a comment, or the rest of one.
+func (r rule) isComment(text string) bool {
+	return !strings.Contains(text, "\n") &&
+		(r.comments() || r.lexis.line != "" && strings.HasPrefix(strings.TrimLeft(r.left+text, " \t"), r.lexis.line))
+}
+
 // between is cut for a cursor before closing signs: what is missing goes on as
 // long as it has brackets of its own to close, and, in a pair that is empty yet,
 // up to the sign that ends that.
@@ -145,7 +151,8 @@ func (r rule) overlap(text, rest string) int {
 	trimmed := strings.TrimRight(text, " \t")
 	for _, rest := range []string{rest, strings.TrimLeft(rest, " \t")} {
 		for n := min(len(trimmed), len(rest)); n > 0; n-- {
-			if strings.HasSuffix(trimmed, rest[:n]) && !splits(rest, n) && !splits(trimmed, len(trimmed)-n) &&
+			whole := n == len(rest) || !splits(rest, n) && !splits(trimmed, len(trimmed)-n)
+			if whole && strings.HasSuffix(trimmed, rest[:n]) &&
 				(strings.Trim(rest[:n], " \t()[]{}<>\"'`") != "" || r.pairs(rest[:n])) {
 				return len(text) - len(trimmed) + n
 			}

@@ -161,9 +161,6 @@ func (r rule) tidy(text string, broken bool) (fit string, replace int) {
 		if broken {
 			text = wholeLines(text)
 		}
-		if !r.inLine() {
-			text = r.closed(text)
-		}
 	}
 	if blank(text) {
 		return "", 0
@@ -177,8 +174,8 @@ func (r rule) tidy(text string, broken bool) (fit string, replace int) {
 // closed is text with what its last lines have opened closed again, each block
 // on a line of its own; where that is more than blocks, the lines are left out.
 func (r rule) closed(text string) string {
-	for end := len(text); end > 0; end = strings.LastIndexByte(text[:end], '\n') {
-		text = strings.TrimRight(text[:end], " \t\n")
+	for ; text != ""; text = text[:max(0, strings.LastIndexByte(text, '\n'))] {
+		text = strings.TrimRight(text, " \t\n")
 		s := newScanner(r.lexis, r.open)
 		s.scan(text, 0, len(text), func(closing) bool { return true })
 		for s.own() > 0 && s.top().inLine() {
