@@ -5,7 +5,7 @@ import "strings"
 // block is cut for a cursor at the end of its line: the line's rest and the
 // lines below it, as long as they belong to it.
 func (r rule) block(text string, done bool) (kept, stop string) {
-	end, depths, owes := r.read(text)
+	end, depths, owes := r.read(text, done)
 	if end < len(text) {
 		text, done, stop = strings.TrimRight(text[:end], " \t"), true, "bracket"
 	}

@@ -11,13 +11,21 @@ func (r *rule) readAround(before, after string) {
 	if r.lexis.unknown {
 		before, after = r.left, r.rest
 	} else {
-		var known bool
-		before, known = itemBefore(before)
-		r.whole = known
+		before, r.whole = nearBefore(before)
 		after = after[:min(len(after), aroundBytesMax)]
 	}
 	s := newScanner(r.lexis, nil)
-	s.scan(before, 0, len(before), func(closing) bool { return true })
+	for at := 0; at < len(before); {
+		line := before[at:]
+		if i := strings.IndexByte(line, '\n'); i >= 0 {
+			line = line[:i+1]
+			if s.top().kind == bracket && topLevel(line) {
+				s.open = s.open[:0] // whatever was forgotten above does not matter here
+			}
+		}
+		s.scan(before, at, at+len(line), func(closing) bool { return true })
+		at += len(line)
+	}
 	if strings.HasPrefix(strings.TrimLeft(r.rest, " "), ">") && angleOpen(r.left) && s.top().kind == bracket {
 		s.open = append(s.open, pair{closer: ">", at: len(before) - 1})
 	}
@@ -102,20 +110,21 @@ func endsBelow(l *lexis, p pair, text string) bool {
 	return strings.Count(text, p.closer)%2 == 1
 }
 
-// itemBefore is the end of text from the beginning of the definition at the left
-// edge that the cursor is in, and whether that was found.
-func itemBefore(text string) (item string, known bool) {
-	for end := len(text); end > 0; {
-		start := strings.LastIndexByte(text[:end], '\n') + 1
-		if topLevel(text[start:]) {
-			return text[start:], true
-		}
-		if len(text)-start > aroundBytesMax {
-			return text[start:], false
-		}
-		end = start - 1
+// nearBefore is the end of text from which on brackets are counted, and whether
+// none that is open can be missing there.
+func nearBefore(text string) (near string, whole bool) {
+	if len(text) <= aroundBytesMax {
+		return text, true
 	}
-	return text, true
+	near = text[len(text)-aroundBytesMax:]
+	at := 0
+	for line := range strings.Lines(near) {
+		if at > 0 && topLevel(line) {
+			return near[at:], true
+		}
+		at += len(line)
+	}
+	return near, false
 }
 
 // topLevel reports whether line begins something at the left edge. A label may
@@ -125,7 +134,7 @@ func topLevel(line string) bool {
 		return false
 	}
 	line, _, _ = strings.Cut(line, "\n")
-	return !strings.HasSuffix(trimEnd(line), ":") || strings.ContainsAny(line, " (")
+	return !endsBlock(line) && (!strings.HasSuffix(trimEnd(line), ":") || strings.ContainsAny(line, " ("))
 }
 
 // angleOpen reports whether left ends in the < of a type's arguments.
@@ -167,7 +176,7 @@ func (r *rule) where(c closing, s *scanner) (at int, ended bool) {
 
 // read reads a suggestion up to the sign, if there is one, that closes something
 // again. It gives how much was open of its own at the beginning of each line.
-func (r *rule) read(text string) (end int, depths []int, owes []bool) {
+func (r *rule) read(text string, done bool) (end int, depths []int, owes []bool) {
 	s := newScanner(r.lexis, r.open)
 	owed := r.owed()
 	end = len(text)
@@ -179,6 +188,9 @@ func (r *rule) read(text string) (end int, depths []int, owes []bool) {
 		owes = append(owes, false)
 		s.scan(text, from, at, func(c closing) bool {
 			if _, ended := r.where(c, s); ended {
+				if r.reopens(text[c.at:at]) || !done && !strings.HasSuffix(line, "\n") {
+					return true // as long as the line goes on, it may open that again
+				}
 				end = c.at
 				return false
 			}
@@ -195,4 +207,15 @@ func (r *rule) read(text string) (end int, depths []int, owes []bool) {
 		}
 	}
 	return end, append(depths, s.own()+owed), owes
+}
+
+// reopens reports whether the rest of a line that begins with a closing sign opens
+// the same again, as in «} else {»: then nothing is closed too often.
+func (r *rule) reopens(line string) bool {
+	s := newScanner(r.lexis, nil)
+	s.scan(line, 1, len(line), func(closing) bool { return true })
+	for len(s.open) > 0 && s.top().inLine() {
+		s.open = s.open[:len(s.open)-1]
+	}
+	return s.top().closer == line[:1]
 }

@@ -76,8 +76,8 @@ func (r rule) indented(text string, done bool) string {
 	case r.left == "":
 	case blank(r.left):
 		text = r.withoutIndent(text)
-	case isBlank(r.left[len(r.left)-1]):
-		text = strings.TrimLeft(text, " \t")
+	case strings.HasSuffix(r.left, " ") && !strings.HasSuffix(r.left, "  ") && !strings.HasPrefix(text, "  "):
+		text = strings.TrimPrefix(text, " ")
 	}
 	if !strings.Contains(text, "\n") {
 		return text

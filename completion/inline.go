@@ -4,16 +4,19 @@ import "strings"
 
 // line is cut for a cursor whose line alone is to be completed. A sign that ends
 // what the rest of the line ends, too, is the last.
-func (r rule) line(text string) (kept, stop string) {
+func (r rule) line(text string, done bool) (kept, stop string) {
 	first, _, more := strings.Cut(text, "\n")
 	if more && blank(first) && r.rest == "" && r.comments() {
-		return r.block(text, false) // the comment is complete, what it speaks of comes below
+		return r.block(text, done) // the comment is complete, what it speaks of comes below
 	}
 	s := newScanner(r.lexis, r.open)
 	end := len(first)
 	s.scan(first, 0, len(first), func(c closing) bool {
 		at, ended := r.where(c, s)
 		if !ended || r.signs && at >= 0 {
+			return true
+		}
+		if again := r.reopens(first[c.at:]); at == below && (again || !more && !done) {
 			return true
 		}
 		end = c.at
@@ -144,14 +147,19 @@ func (r rule) matches(text string) []match {
 	return found
 }
 
+// overlapMin is from how many bytes on it is no chance that a suggestion ends with
+// all that stands right of the cursor.
+const overlapMin = 3
+
 // overlap is how long the end of text is that rest begins with, blanks aside.
 // Words count as a whole. Brackets alone count in pairs only: else their partners
 // decide.
 func (r rule) overlap(text, rest string) int {
 	trimmed := strings.TrimRight(text, " \t")
+	inWord := splits(r.left+rest, len(r.left))
 	for _, rest := range []string{rest, strings.TrimLeft(rest, " \t")} {
 		for n := min(len(trimmed), len(rest)); n > 0; n-- {
-			whole := n == len(rest) || !splits(rest, n) && !splits(trimmed, len(trimmed)-n)
+			whole := n == len(rest) && n >= overlapMin || !splits(rest, n) && (inWord || !splits(trimmed, len(trimmed)-n))
 			if whole && strings.HasSuffix(trimmed, rest[:n]) &&
 				(strings.Trim(rest[:n], " \t()[]{}<>\"'`") != "" || r.pairs(rest[:n])) {
 				return len(text) - len(trimmed) + n

@@ -151,7 +151,7 @@ func TestRates(t *testing.T) {
 				count(func(s *stat) { s.unparsed++ })
 			}
 			report := func(what string, shown Suggestion) {
-				if strings.Contains(show, what) && samples < 60 && rng.Intn(4) == 0 {
+				if strings.Contains(show, what) && samples < 100 {
 					samples++
 					fmt.Printf("--- %s %s %s (%s)\n%s¦%s\n  truth %q\n  shown %q replace %d errors %d\n", what, pl.kind, name, shown.Stop, lastOf(pl.before, 2), firstOf(pl.after, 2), pl.truth, shown.Text, shown.Replace, k.errors)
 				}

@@ -26,7 +26,7 @@ func (r rule) repeats(lines []string, depth int) (from int, why string) {
 	switch {
 	case r.meetsBelow(last) && !(closes(last) && depth > 0):
 		return n - 1, "suffix"
-	case n == 1 && len(r.below) > 0 && wordy(last) && sameWords(last, r.below[0]):
+	case n == 1 && len(r.below) > 0 && wordy(last) && !endsBlock(last) && sameWords(last, r.below[0]):
 		return 0, "suffix"
 	case n > 1 && len(r.below) > 1 && wordy(lines[n-2]) && sameWords(lines[n-2], r.below[0]) && sameWords(last, r.below[1]):
 		return n - 2, "suffix"
@@ -64,9 +64,13 @@ func (r rule) leavesBelow(line string) bool {
 		return false
 	}
 	goes := leads(line, "return", "raise", "throw", "break", "continue")
-	stays := leads(r.below[0], "case", "default", "else", "elif", "elseif", "except", "finally", "catch", "end", "fi", "done", "esac", "until") ||
-		!isWordByte(strings.TrimLeft(r.below[0], " \t")[0])
+	stays := endsBlock(r.below[0]) || leads(r.below[0], "case", "default") || !isWordByte(strings.TrimLeft(r.below[0], " \t")[0])
 	return goes && !stays
+}
+
+// endsBlock reports whether line begins with a word that ends a block.
+func endsBlock(line string) bool {
+	return leads(line, "end", "fi", "done", "esac", "else", "elif", "elseif", "until", "except", "finally", "catch", "then")
 }
 
 // leads reports whether line begins with one of words.

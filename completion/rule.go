@@ -103,7 +103,7 @@ func (r rule) cutLines(text string, done bool) (kept, stop string) {
 	end := ""
 	switch {
 	case r.inLine():
-		kept, end = r.line(text)
+		kept, end = r.line(text, done)
 	case r.rest != "":
 		kept, end = r.between(text)
 	default:
