@@ -9,6 +9,10 @@ func (r rule) line(text string, done bool) (kept, stop string) {
 	if more && blank(first) && r.rest == "" && r.comments() {
 		return r.block(text, done) // the comment is complete, what it speaks of comes below
 	}
+	if more && blank(first) && r.rest == "" && r.inText() {
+		second, _, _ := strings.Cut(text[len(first)+1:], "\n")
+		first, more = text[:len(first)+1+len(second)], len(first)+1+len(second) < len(text)
+	}
 	s := newScanner(r.lexis, r.open)
 	end := len(first)
 	s.scan(first, 0, len(first), func(c closing) bool {
@@ -34,10 +38,15 @@ func (r rule) line(text string, done bool) (kept, stop string) {
 	return text, ""
 }
 
+// inText reports whether the cursor is in a string or a comment.
+func (r rule) inText() bool {
+	n := len(r.open)
+	return n > 0 && r.open[n-1].kind != bracket
+}
+
 // comments reports whether the cursor is in a comment that ends with its line.
 func (r rule) comments() bool {
-	n := len(r.open)
-	return n > 0 && r.open[n-1].kind == comment && r.open[n-1].inLine()
+	return r.inText() && r.open[len(r.open)-1].kind == comment && r.open[len(r.open)-1].inLine()
 }
 
 // isComment reports whether text is a comment, or the rest of one.
@@ -161,12 +170,30 @@ func (r rule) overlap(text, rest string) int {
 		for n := min(len(trimmed), len(rest)); n > 0; n-- {
 			whole := n == len(rest) && n >= overlapMin || !splits(rest, n) && (inWord || !splits(trimmed, len(trimmed)-n))
 			if whole && strings.HasSuffix(trimmed, rest[:n]) &&
-				(strings.Trim(rest[:n], " \t()[]{}<>\"'`") != "" || r.pairs(rest[:n])) {
+				(strings.Trim(rest[:n], " \t()[]{}<>\"'`") != "" || r.pairs(rest[:n]) || r.inText() && surplus(trimmed)) {
 				return len(text) - len(trimmed) + n
 			}
 		}
 	}
 	return 0
+}
+
+// surplus reports whether text closes a bracket or a quote that it did not open,
+// where these are signs like others.
+func surplus(text string) bool {
+	open := 0
+	for _, c := range text {
+		switch c {
+		case '(', '[', '{':
+			open++
+		case ')', ']', '}':
+			open--
+		}
+		if open < 0 {
+			return true
+		}
+	}
+	return strings.Count(text, `"`)%2 == 1
 }
 
 // pairs reports whether text closes the brackets that it opens, and no others.

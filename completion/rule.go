@@ -137,10 +137,7 @@ func (r rule) cutSpecial(text string) string {
 // inLine reports whether what is missing stands on the cursor's line: other text
 // follows there, or its block below, or it is in a string or a comment.
 func (r rule) inLine() bool {
-	if n := len(r.open); n > 0 && r.open[n-1].kind != bracket {
-		return true
-	}
-	return r.rest != "" && !r.signs || r.bodyBelow()
+	return r.inText() || r.rest != "" && !r.signs || r.bodyBelow()
 }
 
 // bodyBelow reports whether the lines below the cursor are the block that its
