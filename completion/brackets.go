@@ -188,7 +188,7 @@ func (r *rule) read(text string, done bool) (end int, depths []int, owes []bool)
 		owes = append(owes, false)
 		s.scan(text, from, at, func(c closing) bool {
 			if _, ended := r.where(c, s); ended {
-				if r.reopens(text[c.at:at]) || !done && !strings.HasSuffix(line, "\n") {
+				if reopens(s, c, text[:at]) || !done && !strings.HasSuffix(line, "\n") {
 					return true // as long as the line goes on, it may open that again
 				}
 				end = c.at
@@ -209,13 +209,10 @@ func (r *rule) read(text string, done bool) (end int, depths []int, owes []bool)
 	return end, append(depths, s.own()+owed), owes
 }
 
-// reopens reports whether the rest of a line that begins with a closing sign opens
-// the same again, as in «} else {»: then nothing is closed too often.
-func (r *rule) reopens(line string) bool {
-	s := newScanner(r.lexis, nil)
-	s.scan(line, 1, len(line), func(closing) bool { return true })
-	for len(s.open) > 0 && s.top().inLine() {
-		s.open = s.open[:len(s.open)-1]
-	}
-	return s.top().closer == line[:1]
+// reopens reports whether line opens again what c, the sign that s has just read
+// in it, has closed, as in «} else {»: then nothing is closed too often.
+func reopens(s *scanner, c closing, line string) bool {
+	ahead := newScanner(s.lexis, s.open)
+	ahead.scan(line, c.at+len(c.closer), len(line), func(closing) bool { return true })
+	return ahead.own() > 0 && ahead.open[ahead.base].closer == c.closer
 }

@@ -17,12 +17,7 @@ const (
 	// checkLimit is what a check may add to a suggestion's time. The document was
 	// parsed while the engine worked; what is left takes one millisecond where
 	// nothing is cut.
-	checkLimit = 5 * time.Millisecond
-
-	// worthShare is how much of a line must be left when it is cut within: the
-	// beginning of a call is no suggestion.
-	worthShare = 0.6
-)
+	checkLimit = 5 * time.Millisecond)
 
 // checker knows the syntax of a document's last text, so that parsing the next
 // one costs what has changed. It belongs to a Session, which closes it; its
@@ -125,7 +120,7 @@ func (k *check) cut(s Suggestion, r rule, limit time.Duration) Suggestion {
 	case <-timer.C:
 		return s
 	}
-	if k.tree == nil || r.isComment(s.Text) || k.parses(s.Text, s.Replace, deadline) {
+	if k.tree == nil || r.isComment(s.Text) || k.errors > 0 && r.lexis.macros && r.pairsAll(s.Text) || k.parses(s.Text, s.Replace, deadline) {
 		return s
 	}
 	s.Stop = "syntax"
@@ -156,8 +151,8 @@ func (k *check) parses(text string, replace int, deadline time.Time) bool {
 }
 
 // shorter are the beginnings of a suggestion that may stand for it, the longest
-// first: whole lines, what they have opened closed again, then what the first
-// line says up to some sign.
+// first: whole lines, what they have opened closed again, then the first line
+// without signs at its end. The beginning of a call, say, is no suggestion.
 func (r rule) shorter(text string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		text = strings.ReplaceAll(text, "\r", "")
@@ -172,8 +167,8 @@ func (r rule) shorter(text string) iter.Seq[string] {
 			}
 			last = lines
 		}
-		for n := len(first) - 1; n >= 1 && float64(n) >= worthShare*float64(len(first)); n-- {
-			if !splits(first, n) && !isBlank(first[n-1]) && !yield(first[:n]) {
+		for n := len(first) - 1; n > 0 && !isWordByte(first[n]); n-- {
+			if !isBlank(first[n-1]) && !yield(first[:n]) {
 				return
 			}
 		}

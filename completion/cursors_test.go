@@ -78,7 +78,7 @@ func completeCursors(t *testing.T, c *completion.Completer) {
 			t.Fatal(err)
 		}
 		fmt.Fprintf(&outputs, "== %s (%s)\n%s¦%s¦%s\n", f.name, s.Stop, lastLine(f.before), s.Text, firstLine(f.after))
-		whole := f.before + s.Text + f.after
+		whole := f.before + s.Text + f.after[s.Replace:]
 		writeCompleted(t, f.name, whole)
 		lang, _, _ := strings.Cut(f.name, "/")
 		ok, problem := parses(t, lang, whole)

@@ -140,7 +140,11 @@ func (r rule) deepest() int {
 	if n := len(r.above); n > 0 {
 		above := r.above[n-1]
 		width := indent(above)
-		if !strings.HasSuffix(above, ";") && !(r.lexis.indents && strings.HasSuffix(above, ")")) {
+		opens := !strings.HasSuffix(above, ";")
+		if r.lexis.indents {
+			opens = strings.HasSuffix(above, ":") || len(r.open) > 0
+		}
+		if opens {
 			width += max(r.indent.unit, indentColumn)
 		}
 		deepest = max(deepest, width)

@@ -20,7 +20,7 @@ func (r rule) line(text string, done bool) (kept, stop string) {
 		if !ended || r.signs && at >= 0 {
 			return true
 		}
-		if again := r.reopens(first[c.at:]); at == below && (again || !more && !done) {
+		if at == below && (reopens(s, c, first) || !more && !done) {
 			return true
 		}
 		end = c.at
@@ -71,6 +71,9 @@ func (r rule) between(text string) (kept, stop string) {
 			if !ended || at >= 0 && !(inside && len(s.open) < n) {
 				return true
 			}
+			if reopens(s, c, text[:from+len(line)]) {
+				return true
+			}
 			end = c.at
 			return false
 		})
@@ -89,13 +92,18 @@ func (r rule) between(text string) (kept, stop string) {
 	return text, ""
 }
 
-// emptyPair reports whether the cursor stands in a pair of brackets that hold
-// nothing yet.
+// emptyPair reports whether the cursor stands in a pair of brackets, or of quotes
+// around lines, that hold nothing yet.
 func (r rule) emptyPair() bool {
 	left := strings.TrimRight(r.left, " \t")
 	n := len(r.open)
-	return n > 0 && r.open[n-1].kind == bracket && r.ends[n-1] >= 0 && left != "" && strings.ContainsRune("([{", rune(left[len(left)-1])) &&
-		blank(r.rest[:r.ends[n-1]])
+	if n == 0 || r.ends[n-1] < 0 || !blank(r.rest[:r.ends[n-1]]) || left == "" {
+		return false
+	}
+	if top := r.open[n-1]; top.kind == quoted {
+		return len(top.closer) > 1 && strings.HasSuffix(left, top.closer)
+	}
+	return strings.ContainsRune("([{", rune(left[len(left)-1]))
 }
 
 // match is a part of a suggestion that stands at the cursor's right already.
@@ -134,7 +142,7 @@ func (r rule) matches(text string) []match {
 	s := newScanner(r.lexis, r.open)
 	s.scan(text, 0, len(text), func(c closing) bool {
 		at, ended := r.where(c, s)
-		if !ended || at < last.rest {
+		if !ended || at < last.rest || reopens(s, c, text) {
 			return true
 		}
 		if gap := strings.TrimSpace(r.rest[last.rest:at]); gap != "" {
@@ -166,10 +174,11 @@ const overlapMin = 3
 func (r rule) overlap(text, rest string) int {
 	trimmed := strings.TrimRight(text, " \t")
 	inWord := splits(r.left+rest, len(r.left))
+	complete := r.pairsAll(trimmed)
 	for _, rest := range []string{rest, strings.TrimLeft(rest, " \t")} {
 		for n := min(len(trimmed), len(rest)); n > 0; n-- {
 			whole := n == len(rest) && n >= overlapMin || !splits(rest, n) && (inWord || !splits(trimmed, len(trimmed)-n))
-			if whole && strings.HasSuffix(trimmed, rest[:n]) &&
+			if whole && strings.HasSuffix(trimmed, rest[:n]) && (!complete || r.pairsAll(trimmed[:len(trimmed)-n])) &&
 				(strings.Trim(rest[:n], " \t()[]{}<>\"'`") != "" || r.pairs(rest[:n]) || r.inText() && surplus(trimmed)) {
 				return len(text) - len(trimmed) + n
 			}
@@ -196,15 +205,23 @@ func surplus(text string) bool {
 	return strings.Count(text, `"`)%2 == 1
 }
 
-// pairs reports whether text closes the brackets that it opens, and no others.
+// pairs reports whether text is brackets that it opens and closes itself.
 func (r rule) pairs(text string) bool {
 	s := newScanner(r.lexis, nil)
-	alone := blank(text)
+	closed, alone := 0, strings.ContainsAny(text, "<>\"'`")
 	s.scan(text, 0, len(text), func(c closing) bool {
+		closed++
 		alone = alone || c.whose != within
 		return !alone
 	})
-	return !alone && s.own() == 0
+	return closed > 0 && !alone && s.own() == 0
+}
+
+// pairsAll reports whether text leaves nothing open.
+func (r rule) pairsAll(text string) bool {
+	s := newScanner(r.lexis, r.open)
+	s.scan(text, 0, len(text), func(closing) bool { return true })
+	return s.own() == 0
 }
 
 func isBlank(c byte) bool { return c == ' ' || c == '\t' }

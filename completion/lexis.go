@@ -21,11 +21,13 @@ type lexis struct {
 	comment [2]string // around others
 	stray   bool      // ) may stand alone
 	indents bool      // blocks are indented, not closed
+	macros  bool      // text may be right that no grammar knows
 	unknown bool      // nothing is known of the language
 }
 
 var (
-	lexisC      = lexis{quotes: []string{`"`}, chars: true, line: "//", comment: [2]string{"/*", "*/"}}
+	lexisC      = lexis{quotes: []string{`"`}, chars: true, line: "//", comment: [2]string{"/*", "*/"}, macros: true}
+	lexisJava   = lexis{quotes: []string{`"`}, chars: true, line: "//", comment: [2]string{"/*", "*/"}}
 	lexisGo     = lexis{quotes: []string{`"`, "`"}, raw: "`", chars: true, line: "//", comment: [2]string{"/*", "*/"}}
 	lexisScript = lexis{quotes: []string{`"`, `'`, "`"}, holed: "`", hole: "${", line: "//", comment: [2]string{"/*", "*/"}}
 	lexisPython = lexis{quotes: []string{`"""`, `'''`, `"`, `'`}, holed: `"'`, hole: "{", prefix: "fF", line: "#", indents: true}
@@ -47,12 +49,14 @@ func lexisOf(path string) *lexis {
 		return &lexisPython
 	case "javascript", "typescript", "typescriptreact":
 		return &lexisScript
+	case "c", "cpp":
+		return &lexisC
 	case "lua":
 		return &lexisLua
 	case "shellscript":
 		return &lexisShell
 	}
-	return &lexisC // C++, Java and Rust, too
+	return &lexisJava // Rust, too
 }
 
 // pair is something that is open.

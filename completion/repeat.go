@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // A line that says the same over and over is cut: loopsMin times, if that is at
@@ -105,7 +106,11 @@ func loops(line string) (at int, ok bool) {
 			size++
 		}
 		if size >= unit*loopsMin && size >= loopBytesMin && wordy(line[n-unit:]) {
-			return n - size + unit, true
+			at = n - size + unit
+			for at < n && !utf8.RuneStart(line[at]) {
+				at++
+			}
+			return at, true
 		}
 	}
 	return 0, false

@@ -102,7 +102,7 @@ func (r rule) cutLines(text string, done bool) (kept, stop string) {
 	text = r.indented(strings.ReplaceAll(text, "\r", ""), done)
 	end := ""
 	switch {
-	case r.inLine():
+	case r.inLine() && !r.beginsInside(text):
 		kept, end = r.line(text, done)
 	case r.rest != "":
 		kept, end = r.between(text)
