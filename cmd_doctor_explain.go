@@ -28,6 +28,7 @@ type explained struct {
 	Stages   []lsp.ExplanationStage `json:"stages"`
 	TotalMS  float64                `json:"total_ms"` // without the model's load
 	Text     string                 `json:"text"`
+	replace  int                    // bytes right of the cursor
 }
 
 // modelStage and loadStage are the names of two stages: where a request ends that
@@ -137,7 +138,7 @@ func (e *explained) once(ctx context.Context, c *editor.Client, doc completion.D
 		return err
 	}
 	if item != nil {
-		e.Text = item.InsertText
+		e.Text, e.replace = item.InsertText, item.Range.End.Character-item.Range.Start.Character
 	}
 	var answer lsp.Explanation
 	if err := c.Call(ctx, lsp.MethodExplain, c.Place(fileURI(doc.Path), doc.Offset), &answer); err != nil {
@@ -164,7 +165,7 @@ func (e *explained) print(out io.Writer, doc completion.Document) error {
 	if err := table.Flush(); err != nil || e.Text == "" {
 		return err
 	}
-	_, err := fmt.Fprint(out, "\n", around(doc, e.Text))
+	_, err := fmt.Fprint(out, "\n", around(doc, completion.Suggestion{Text: e.Text, Replace: e.replace}))
 	return err
 }
 

@@ -60,7 +60,8 @@ type Options struct {
 // Suggestion is text to insert at the cursor and what it cost. Its JSON is what
 // the complete command prints.
 type Suggestion struct {
-	Text          string  `json:"text"` // "" if there is nothing worth showing
+	Text          string  `json:"text"`              // "" if there is nothing worth showing
+	Replace       int     `json:"replace,omitempty"` // bytes right of the cursor, on its line, that Text replaces
 	Layout        string  `json:"layout"`
 	PromptTokens  int     `json:"prompt_tokens"`
 	CachedTokens  int     `json:"cached_tokens"`  // of the prompt, found in the KV cache
@@ -69,7 +70,8 @@ type Suggestion struct {
 	TTFTMillis    float64 `json:"ttft_ms"`  // until the first text came
 	TotalMillis   float64 `json:"total_ms"` // until the suggestion stood
 	// Stop says why the text ends: a rule of this package ("line", "lines",
-	// "blank", "dedent", "block", "suffix", "special", "time") or the engine's reason.
+	// "blank", "dedent", "block", "bracket", "suffix", "repeat", "special"), the
+	// parser ("syntax"), the budget ("time") or the engine's reason.
 	Stop string `json:"stop"`
 	// Context is what the prompt showed of other files.
 	Context *Context `json:"context,omitempty"`
@@ -102,14 +104,15 @@ func (c Context) String() string {
 // Completer completes documents with one engine. It is safe for concurrent use.
 // It owns what it knows of the workspace's files; the engine stays its caller's.
 type Completer struct {
-	engine    engine.Engine
-	retriever *retrieve.Retriever
-	now       func() time.Time
+	engine     engine.Engine
+	retriever  *retrieve.Retriever
+	now        func() time.Time
+	checkLimit time.Duration // of the parser, once the engine has ended
 }
 
 // New returns a Completer that asks e.
 func New(e engine.Engine) *Completer {
-	return &Completer{engine: e, retriever: retrieve.New(), now: time.Now}
+	return &Completer{engine: e, retriever: retrieve.New(), now: time.Now, checkLimit: checkLimit}
 }
 
 // Close frees what c knows of the workspace. The engine stays open.
@@ -188,18 +191,19 @@ func (c *Completer) request(v view, layout prompt.Layout, opts Options) engine.R
 
 // finish makes a suggestion of all that the engine said.
 func (r rule) finish(raw string, res engine.Result) Suggestion {
-	text, stop := r.cut(raw, res.Stop != engine.StopCaller)
+	text, stop := r.cutLines(raw, res.Stop != engine.StopCaller)
+	broken := false
 	if stop == "" {
 		stop = string(res.Stop)
 		if res.Stop == engine.StopCaller {
 			stop = "time"
 		}
-		if res.Stop == engine.StopLimit || res.Stop == engine.StopCaller {
-			text = wholeLines(text)
-		}
+		broken = res.Stop == engine.StopLimit || res.Stop == engine.StopCaller
 	}
+	text, replace := r.tidy(text, broken)
 	return Suggestion{
-		Text:          r.tidy(text),
+		Text:          r.lineEnds(text),
+		Replace:       replace,
 		PromptTokens:  res.PromptTokens,
 		CachedTokens:  res.CachedTokens,
 		PrefillTokens: res.PrefillTokens,

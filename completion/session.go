@@ -36,6 +36,7 @@ type Session struct {
 	place       *place      // where it was asked last
 	turn        int         // counts what happens, for refresh to see that something did
 	pause       *time.Timer // runs refresh
+	checker     checker
 }
 
 // NewSession begins a document.
@@ -99,7 +100,7 @@ func (s *Session) streamFor(ctx context.Context, doc Document, opts Options) (st
 		}
 	}
 	s.stopNewest(nil)
-	st, err = startStream(context.WithoutCancel(ctx), s.completer, doc, s.placeOf(doc, opts), opts)
+	st, err = startStream(context.WithoutCancel(ctx), s.completer, doc, s.checker.begin(doc), s.placeOf(doc, opts), opts)
 	if err != nil {
 		return nil, "", false, err
 	}
@@ -197,6 +198,7 @@ func (s *Session) Stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stopNewest(nil)
+	s.checker.close()
 }
 
 // stopNewest stops what may still run, unless it is but.

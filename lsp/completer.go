@@ -69,9 +69,9 @@ func (c sessions) Complete(ctx context.Context, q Question) (Answer, error) {
 		return Answer{}, err
 	}
 	if s.Reused {
-		return Answer{Text: s.Text, Stages: []ExplanationStage{{Name: "reuse", MS: s.TotalMillis, Note: "an earlier request's, what was typed of it taken off"}}}, nil
+		return Answer{Text: s.Text, Replace: s.Replace, Stages: []ExplanationStage{{Name: "reuse", MS: s.TotalMillis, Note: "an earlier request's, what was typed of it taken off"}}}, nil
 	}
-	return Answer{Text: s.Text, Stages: stagesOf(s)}, nil
+	return Answer{Text: s.Text, Replace: s.Replace, Stages: stagesOf(s)}, nil
 }
 
 // stagesOf are the steps of a suggestion that was computed. The time until the
