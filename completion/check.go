@@ -124,6 +124,9 @@ func (k *check) cut(s Suggestion, r rule, limit time.Duration) Suggestion {
 	if k.tree == nil || r.isComment(s.Text) || k.errors > 0 && r.lexis.macros && r.pairsAll(s.Text) || k.parses(s.Text, s.Replace, deadline) {
 		return s
 	}
+	if s.Stop == timeUp && (r.lexis.words || k.parses(s.Text+r.pending(s.Text), s.Replace, deadline)) {
+		return s // what it lacks is what the next one begins with
+	}
 	s.Stop = "syntax"
 	for text := range r.shorter(s.Text) {
 		if k.parses(text, s.Replace, deadline) {

@@ -195,10 +195,10 @@ func (r rule) finish(raw string, res engine.Result) Suggestion {
 	broken := false
 	if stop == "" {
 		stop = string(res.Stop)
+		broken = res.Stop == engine.StopLimit
 		if res.Stop == engine.StopCaller {
-			stop = "time"
+			text, stop = wholeLines(text), timeUp
 		}
-		broken = res.Stop == engine.StopLimit || res.Stop == engine.StopCaller
 	}
 	text, replace := r.tidy(text, broken)
 	return Suggestion{

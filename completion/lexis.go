@@ -21,6 +21,7 @@ type lexis struct {
 	comment [2]string // around others
 	stray   bool      // ) may stand alone
 	indents bool      // blocks are indented, not closed
+	words   bool      // words close blocks
 	macros  bool      // text may be right that no grammar knows
 	unknown bool      // nothing is known of the language
 }

@@ -240,25 +240,43 @@ func TestRefreshGivesWay(t *testing.T) {
 	}
 }
 
-// When the time is over a suggestion ends with its line, not within it.
+// When the time is over a suggestion ends with its line, not within it, and with
+// a block that it has opened, if that does not take too long.
 func TestTimeBudget(t *testing.T) {
+	const block = "if a {\n\t\tb()\n\t}\n\tc()\n\td()\n"
 	for name, test := range map[string]struct {
 		says, want, stop string
-		budget           time.Duration
+		budget           time.Duration // in characters
 	}{
-		"in time":      {"a\n\tb\n\n", "a\n\tb", "blank", time.Hour},
-		"no budget":    {"a\n\tb\n\n", "a\n\tb", "blank", 0},
-		"one line":     {"a\n\tb\n\n", "a", "time", 2 * time.Second},
-		"two lines":    {"a\n\tb\n\tc\n", "a\n\tb", "time", 4 * time.Second},
-		"first line":   {"abcdef\n\tb\n", "abcdef", "time", time.Second},
-		"its only one": {"abcdef", "abcdef", "token", time.Second},
+		"in time":             {"a()\n\tb()\n\n", "a()\n\tb()", "blank", 100},
+		"no budget":           {block, "if a {\n\t\tb()\n\t}\n\tc()\n\td()", "token", 0},
+		"one line":            {"a()\n\tb()\n\n", "a()", timeUp, 2},
+		"two lines":           {"a()\n\tb()\n\tc()\n", "a()\n\tb()", timeUp, 8},
+		"in its first line":   {"a()\n\tb()\n", "a()", timeUp, 1},
+		"its only line":       {"a()", "a()", "token", 1},
+		"a block":             {block, "if a {\n\t\tb()\n\t}", timeUp, 6},
+		"a block in overtime": {block, "if a {\n\t\tb()", timeUp, 5},
+		"much overtime":       {block, "if a {", timeUp, 2},
 	} {
 		c := New(&scripted{says: test.says, stop: engine.StopToken})
+		c.checkLimit = time.Minute
 		clock := time.Unix(0, 0)
 		c.now = func() time.Time { clock = clock.Add(time.Second); return clock }
-		got, err := c.Complete(context.Background(), at("f ¦\n"), Options{Budget: test.budget})
+		got, err := c.Complete(context.Background(), at("package p\n\nfunc f() {\n\t¦\n}\n"), Options{Budget: test.budget * time.Second})
 		if err != nil || got.Text != test.want || got.Stop != test.stop {
 			t.Errorf("%s: %q (%s), %v", name, got.Text, got.Stop, err)
+		}
+	}
+}
+
+func TestPending(t *testing.T) {
+	for _, test := range []struct{ path, left, text, want string }{
+		{"a.go", "\t", "x := f(a[", "])"}, {"a.go", "f(", "a", ""}, {"a.go", "", "x := \"(\"", ""},
+		{"a.py", "  ", "for x in f(", ")"}, {"a.py", "for ", "x in y:", " pass"}, {"a.py", "", "x = {", "}"},
+	} {
+		doc := Document{Path: test.path, Text: test.left, Offset: len(test.left)}
+		if got := ruleAt(doc).pending(test.text); got != test.want {
+			t.Errorf("%s: %q%q lacks %q, want %q", test.path, test.left, test.text, got, test.want)
 		}
 	}
 }

@@ -59,12 +59,12 @@ func (s *stream) run(ctx context.Context, c *Completer, path string, at *place, 
 	gathered := c.now().Sub(begin) // nothing where the place was known
 	v := view{s.before, at.after, found.shown}
 	var raw strings.Builder
-	clock := deadline{budget: opts.Budget, now: c.now}
+	budget := clock{budget: opts.Budget, now: c.now}
 	res, err := c.engine.Generate(ctx, c.request(v, layout, opts), func(text string) bool {
 		raw.WriteString(text)
 		kept, end := s.rule.cut(raw.String(), false)
 		s.update(func() { s.text = kept })
-		return end == "" && !(clock.over() && wholeLines(kept) != kept)
+		return end == "" && !s.rule.mayEnd(kept, budget.spent())
 	})
 	if err != nil {
 		err = fmt.Errorf("completion: %s, layout %s: %w", path, layout.Name(), err)
@@ -85,24 +85,24 @@ func (s *stream) run(ctx context.Context, c *Completer, path string, at *place, 
 	}
 }
 
-// deadline is the time budget of a suggestion. It begins with the first text:
-// what comes before is the prompt's cost, which a shorter text does not save.
-type deadline struct {
+// clock measures a suggestion's time against its budget. It begins with the first
+// text: what comes before is the prompt's cost, which a shorter text does not save.
+type clock struct {
 	budget time.Duration
 	now    func() time.Time
-	end    time.Time
+	begin  time.Time
 }
 
-// over reports whether the budget is spent. Its first call begins it.
-func (d *deadline) over() bool {
-	if d.budget <= 0 {
-		return false
+// spent is how many times the budget is spent. The first call begins it.
+func (c *clock) spent() float64 {
+	if c.budget <= 0 {
+		return 0
 	}
-	now := d.now()
-	if d.end.IsZero() {
-		d.end = now.Add(d.budget)
+	now := c.now()
+	if c.begin.IsZero() {
+		c.begin = now
 	}
-	return !now.Before(d.end)
+	return float64(now.Sub(c.begin)) / float64(c.budget)
 }
 
 // warm prefills the prompt that shows v, with the least priority, and reports
