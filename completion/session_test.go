@@ -255,7 +255,7 @@ func TestTimeBudget(t *testing.T) {
 		"in its first line":   {"a()\n\tb()\n", "a()", timeUp, 1},
 		"its only line":       {"a()", "a()", "token", 1},
 		"a block":             {block, "if a {\n\t\tb()\n\t}", timeUp, 6},
-		"a block in overtime": {block, "if a {\n\t\tb()", timeUp, 5},
+		"a block in overtime": {block, "if a {\n\t\tb()", timeUp, 4},
 		"much overtime":       {block, "if a {", timeUp, 2},
 	} {
 		c := New(&scripted{says: test.says, stop: engine.StopToken})
