@@ -99,8 +99,9 @@ func (r rule) indented(text string, done bool) string {
 				begin = r.indent.blanks(width + shift)
 			}
 		}
+		goesOn := first && r.rest != "" // before text, a blank at the end counts
 		first = false
-		if whole := strings.HasSuffix(line, "\n"); whole {
+		if strings.HasSuffix(line, "\n") && !goesOn {
 			if content = trimEnd(content); content == "" {
 				begin = ""
 			}
