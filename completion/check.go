@@ -17,7 +17,8 @@ const (
 	// checkLimit is what a check may add to a suggestion's time. The document was
 	// parsed while the engine worked; what is left takes one millisecond where
 	// nothing is cut.
-	checkLimit = 5 * time.Millisecond)
+	checkLimit = 5 * time.Millisecond
+)
 
 // checker knows the syntax of a document's last text, so that parsing the next
 // one costs what has changed. It belongs to a Session, which closes it; its
@@ -120,7 +121,7 @@ func (k *check) cut(s Suggestion, r rule, limit time.Duration) Suggestion {
 	case <-timer.C:
 		return s
 	}
-	if k.tree == nil || r.isComment(s.Text) || k.errors > 0 && r.lexis.macros && r.pairsAll(s.Text) || k.parses(s.Text, s.Replace, deadline) {
+	if k.tree == nil || r.isComment(s.Text) || k.errors > 0 && r.lexis.macros && r.closesAll(s.Text) || k.parses(s.Text, s.Replace, deadline) {
 		return s
 	}
 	s.Stop = "syntax"
