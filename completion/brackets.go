@@ -159,8 +159,8 @@ func (r *rule) owed() int {
 	return n
 }
 
-// where says where what c closes is ended already; ok is false if c may close it,
-// as far as anybody can tell.
+// where says where the document ends what c, which s has read, closes; ended is
+// false if it does not, as far as anybody can tell.
 func (r *rule) where(c closing, s *scanner) (at int, ended bool) {
 	switch {
 	case c.whose == within:

@@ -121,7 +121,7 @@ func (k *check) cut(s Suggestion, r rule, limit time.Duration) Suggestion {
 	case <-timer.C:
 		return s
 	}
-	if k.tree == nil || r.isComment(s.Text) || k.errors > 0 && r.lexis.macros && r.pairsAll(s.Text) || k.parses(s.Text, s.Replace, deadline) {
+	if k.tree == nil || r.isComment(s.Text) || k.errors > 0 && r.lexis.macros && r.closesAll(s.Text) || k.parses(s.Text, s.Replace, deadline) {
 		return s
 	}
 	if s.Stop == timeUp && (r.lexis.words || k.parses(s.Text+r.pending(s.Text), s.Replace, deadline)) {

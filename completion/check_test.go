@@ -86,7 +86,7 @@ func TestCheckerCloses(t *testing.T) {
 		t.Errorf("%d trees are open, the last is of %q", got-before.Trees, c.tree.Text())
 	}
 	// The tree of an older check is closed: it has no opinion any more.
-	if got := checks[0].cut(Suggestion{Text: "("}, rule{lexis: &lexisGo}, time.Minute); got.Text != "(" {
+	if got := checks[0].cut(Suggestion{Text: "("}, rule{lexis: lexisGo}, time.Minute); got.Text != "(" {
 		t.Errorf("a check without a tree: %+v", got)
 	}
 	late := c.begin(Document{Path: "a.go", Text: "package d\n"})

@@ -191,14 +191,13 @@ func (c *Completer) request(v view, layout prompt.Layout, opts Options) engine.R
 
 // finish makes a suggestion of all that the engine said.
 func (r rule) finish(raw string, res engine.Result) Suggestion {
-	text, stop := r.cutLines(raw, res.Stop != engine.StopCaller)
-	broken := false
+	text, stop := r.cutLines(raw, res.Stop != timeUp)
+	broken := stop == "" && res.Stop == engine.StopLimit
 	if stop == "" {
 		stop = string(res.Stop)
-		broken = res.Stop == engine.StopLimit
-		if res.Stop == engine.StopCaller {
-			text, stop = wholeLines(text), timeUp
-		}
+	}
+	if stop == timeUp {
+		text = wholeLines(text)
 	}
 	text, replace := r.tidy(text, broken)
 	return Suggestion{

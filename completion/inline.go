@@ -7,7 +7,9 @@ import "strings"
 func (r rule) line(text string, done bool) (kept, stop string) {
 	first, _, more := strings.Cut(text, "\n")
 	if more && blank(first) && r.rest == "" && r.comments() {
-		return r.block(text, done) // the comment is complete, what it speaks of comes below
+		n := len(r.open) - 1 // the comment is complete, and what it speaks of comes below
+		r.open, r.ends = r.open[:n], r.ends[:n]
+		return r.block(text, done)
 	}
 	if more && blank(first) && r.rest == "" && r.inText() {
 		second, _, _ := strings.Cut(text[len(first)+1:], "\n")
@@ -174,11 +176,11 @@ const overlapMin = 3
 func (r rule) overlap(text, rest string) int {
 	trimmed := strings.TrimRight(text, " \t")
 	inWord := splits(r.left+rest, len(r.left))
-	complete := r.pairsAll(trimmed)
+	complete := r.closesAll(trimmed)
 	for _, rest := range []string{rest, strings.TrimLeft(rest, " \t")} {
 		for n := min(len(trimmed), len(rest)); n > 0; n-- {
 			whole := n == len(rest) && n >= overlapMin || !splits(rest, n) && (inWord || !splits(trimmed, len(trimmed)-n))
-			if whole && strings.HasSuffix(trimmed, rest[:n]) && (!complete || r.pairsAll(trimmed[:len(trimmed)-n])) &&
+			if whole && strings.HasSuffix(trimmed, rest[:n]) && (!complete || r.closesAll(trimmed[:len(trimmed)-n])) &&
 				(strings.Trim(rest[:n], " \t()[]{}<>\"'`") != "" || r.pairs(rest[:n]) || r.inText() && surplus(trimmed)) {
 				return len(text) - len(trimmed) + n
 			}
@@ -217,8 +219,8 @@ func (r rule) pairs(text string) bool {
 	return closed > 0 && !alone && s.own() == 0
 }
 
-// pairsAll reports whether text leaves nothing open.
-func (r rule) pairsAll(text string) bool {
+// closesAll reports whether text leaves nothing open.
+func (r rule) closesAll(text string) bool {
 	s := newScanner(r.lexis, r.open)
 	s.scan(text, 0, len(text), func(closing) bool { return true })
 	return s.own() == 0
@@ -234,7 +236,7 @@ func splits(text string, at int) bool {
 func isWordByte(c byte) bool { return c >= 0x80 || isWord(rune(c)) }
 
 // balanced ends text before the first bracket that it opens and neither it nor
-// the rest of the line closes.
+// the rest of the line closes, and before a comment that would swallow the rest.
 func (r rule) balanced(text string, replace int) (string, int) {
 	s := newScanner(r.lexis, r.open)
 	s.scan(text, 0, len(text), func(closing) bool { return true })
@@ -250,9 +252,6 @@ func (r rule) balanced(text string, replace int) (string, int) {
 	if len(s.open) <= len(alone.open) {
 		return text, replace
 	}
-	text = strings.TrimRight(text[:opened], " \t\n,")
-	if replace > 0 {
-		return r.fit(text) // what is left may end in a sign of rest
-	}
-	return text, 0
+	// What is left may end in a sign of rest.
+	return r.fit(strings.TrimRight(text[:opened], " \t\n,"))
 }

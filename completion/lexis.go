@@ -24,40 +24,51 @@ type lexis struct {
 	words   bool      // words close blocks
 	macros  bool      // text may be right that no grammar knows
 	unknown bool      // nothing is known of the language
+
+	means [256]bool // the bytes with which a sign may begin that means something
 }
 
 var (
-	lexisC      = lexis{quotes: []string{`"`}, chars: true, line: "//", comment: [2]string{"/*", "*/"}, macros: true}
-	lexisJava   = lexis{quotes: []string{`"`}, chars: true, line: "//", comment: [2]string{"/*", "*/"}}
-	lexisGo     = lexis{quotes: []string{`"`, "`"}, raw: "`", chars: true, line: "//", comment: [2]string{"/*", "*/"}}
-	lexisScript = lexis{quotes: []string{`"`, `'`, "`"}, holed: "`", hole: "${", line: "//", comment: [2]string{"/*", "*/"}}
-	lexisPython = lexis{quotes: []string{`"""`, `'''`, `"`, `'`}, holed: `"'`, hole: "{", prefix: "fF", line: "#", indents: true}
-	lexisLua    = lexis{quotes: []string{`"`, `'`}, line: "--", comment: [2]string{"--[[", "]]"}}
-	lexisShell  = lexis{quotes: []string{`"`, `'`}, raw: `'`, holed: `"`, hole: "$", line: "#", stray: true}
-	lexisOther  = lexis{quotes: []string{`"`}, unknown: true}
+	lexisC      = newLexis(lexis{quotes: []string{`"`}, chars: true, line: "//", comment: [2]string{"/*", "*/"}, macros: true})
+	lexisJava   = newLexis(lexis{quotes: []string{`"`}, chars: true, line: "//", comment: [2]string{"/*", "*/"}})
+	lexisGo     = newLexis(lexis{quotes: []string{`"`, "`"}, raw: "`", chars: true, line: "//", comment: [2]string{"/*", "*/"}})
+	lexisScript = newLexis(lexis{quotes: []string{`"`, `'`, "`"}, holed: "`", hole: "${", line: "//", comment: [2]string{"/*", "*/"}})
+	lexisPython = newLexis(lexis{quotes: []string{`"""`, `'''`, `"`, `'`}, holed: `"'`, hole: "{", prefix: "fF", line: "#", indents: true})
+	lexisLua    = newLexis(lexis{quotes: []string{`"`, `'`}, line: "--", comment: [2]string{"--[[", "]]"}})
+	lexisShell  = newLexis(lexis{quotes: []string{`"`, `'`}, raw: `'`, holed: `"`, hole: "$", line: "#", stray: true})
+	lexisOther  = newLexis(lexis{quotes: []string{`"`}, unknown: true})
 )
+
+// newLexis adds to l what follows from the rest.
+func newLexis(l lexis) *lexis {
+	signs := strings.Join(l.quotes, "") + l.hole + l.line + l.comment[0] + l.comment[1] + "()[]{}<>\\'\n"
+	for i := range len(signs) {
+		l.means[signs[i]] = true
+	}
+	return &l
+}
 
 // lexisOf is the lexis of the file at path.
 func lexisOf(path string) *lexis {
 	lang, ok := syntax.ByPath(path)
 	if !ok {
-		return &lexisOther
+		return lexisOther
 	}
 	switch lang.Name() {
 	case "go":
-		return &lexisGo
+		return lexisGo
 	case "python":
-		return &lexisPython
+		return lexisPython
 	case "javascript", "typescript", "typescriptreact":
-		return &lexisScript
+		return lexisScript
 	case "c", "cpp":
-		return &lexisC
+		return lexisC
 	case "lua":
-		return &lexisLua
+		return lexisLua
 	case "shellscript":
-		return &lexisShell
+		return lexisShell
 	}
-	return &lexisJava // Rust, too
+	return lexisJava // Rust, too
 }
 
 // pair is something that is open.
@@ -120,6 +131,10 @@ func (s *scanner) own() int { return len(s.open) - s.base }
 // scan reads text from..to and calls closes for each closing sign; false ends it.
 func (s *scanner) scan(text string, from, to int, closes func(closing) bool) {
 	for i := from; i < to; {
+		if !s.lexis.means[text[i]] {
+			i++
+			continue
+		}
 		n, closer := s.sign(text, i)
 		if closer != "" && !closes(s.close(closer, i)) {
 			return

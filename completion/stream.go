@@ -59,13 +59,17 @@ func (s *stream) run(ctx context.Context, c *Completer, path string, at *place, 
 	gathered := c.now().Sub(begin) // nothing where the place was known
 	v := view{s.before, at.after, found.shown}
 	var raw strings.Builder
-	budget := clock{budget: opts.Budget, now: c.now}
+	budget, late := clock{budget: opts.Budget, now: c.now}, false
 	res, err := c.engine.Generate(ctx, c.request(v, layout, opts), func(text string) bool {
 		raw.WriteString(text)
 		kept, end := s.rule.cut(raw.String(), false)
 		s.update(func() { s.text = kept })
-		return end == "" && !s.rule.mayEnd(kept, budget.spent())
+		late = end == "" && s.rule.mayEnd(kept, budget.spent())
+		return end == "" && !late
 	})
+	if late {
+		res.Stop = timeUp
+	}
 	if err != nil {
 		err = fmt.Errorf("completion: %s, layout %s: %w", path, layout.Name(), err)
 	}

@@ -6,7 +6,7 @@ import "strings"
 // not closed yet.
 const overtime = 3
 
-// timeUp is what Suggestion.Stop says where the budget ended it.
+// timeUp is the reason of a stop where the budget is spent.
 const timeUp = "time"
 
 // mayEnd reports whether a suggestion that may have gone on ends with the lines
