@@ -16,6 +16,11 @@ import (
 const benchTokens = 64
 
 type benchCmd struct {
+	Speed  benchSpeedCmd  `cmd:"" default:"withargs" help:"Prefill and decode beside the machine's limits; what 'tandem bench' alone does."`
+	Typing benchTypingCmd `cmd:"" help:"Replay recorded typing at the language server."`
+}
+
+type benchSpeedCmd struct {
 	Prompt    []int  `short:"p" default:"512" placeholder:"TOKENS" help:"Lengths of the prompts to prefill, separated by commas (default ${default}); -n is the number of tokens to decode (default 64)."`
 	Repeats   int    `short:"r" default:"5" placeholder:"N" help:"Runs of each, after one that does not count (default ${default})."`
 	Depth     []int  `default:"0" placeholder:"TOKENS" help:"Tokens in the KV cache before each run, separated by commas (default ${default})."`
@@ -24,7 +29,7 @@ type benchCmd struct {
 }
 
 // Help is what --help adds.
-func (*benchCmd) Help() string {
+func (*benchSpeedCmd) Help() string {
 	return `The machine's limits are measured in the same run: how fast memory is read, which
 bounds decode, and int8 arithmetic, which bounds prefill. Then prefill, decode, and
 while 2,048 tokens are being prefilled how soon a cancel returns and how late a
@@ -32,7 +37,7 @@ sleeping goroutine wakes up.`
 }
 
 // Run measures and prints.
-func (c *benchCmd) Run(a *app) error {
+func (c *benchSpeedCmd) Run(a *app) error {
 	path, name, remove, err := c.file(a)
 	if err != nil {
 		return err
@@ -77,7 +82,7 @@ func (c *benchCmd) Run(a *app) error {
 
 // file is the weights to measure, what the report calls them, and how to take
 // away what was only written for this run.
-func (c *benchCmd) file(a *app) (path, name string, remove func(), err error) {
+func (c *benchSpeedCmd) file(a *app) (path, name string, remove func(), err error) {
 	if c.Synthetic == "" {
 		path, known, err := models.Resolve("", a.Model)
 		if err != nil {

@@ -9,7 +9,8 @@ import (
 )
 
 type evalCmd struct {
-	FIM evalFIMCmd `cmd:"" name:"fim" help:"How much of what was cut out of programs is filled in exactly."`
+	FIM  evalFIMCmd  `cmd:"" name:"fim" help:"How much of what was cut out of programs is filled in exactly."`
+	Repo evalRepoCmd `cmd:"" name:"repo" help:"How often the rest of a package makes a completion of a line in it exact."`
 }
 
 type evalFIMCmd struct {

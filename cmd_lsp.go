@@ -9,6 +9,7 @@ import (
 	"os"
 	"strings"
 
+	"tandem/context/syntax"
 	"tandem/engine"
 	"tandem/lsp"
 	"tandem/models"
@@ -48,6 +49,7 @@ func (c *lspCmd) Run(a *app) error {
 			_, err = models.Pull(ctx, m, pull)
 			return err
 		},
+		Trees:    func() int64 { return syntax.Live().Trees },
 		Settings: settings,
 		Version:  version,
 		Log:      a.log,
@@ -95,7 +97,7 @@ func missing(model string, pull models.Options) (lsp.Download, bool) {
 
 // ownedEngine is an engine whose end is the end of its devices.
 type ownedEngine struct {
-	engine.Engine
+	*engine.Local
 	model *loaded
 }
 

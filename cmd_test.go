@@ -25,6 +25,7 @@ func TestErrors(t *testing.T) {
 	broken := h.write("broken.gguf", "GGUF and then nothing of use for a model at all")
 	bad := h.write("bad.toml", "\nmodle = 'x'\n")
 	worse := h.write("worse.toml", "device = 'gpu'\n")
+	lines := h.write("lines.jsonl", `{"id":"p-1","package":"p","version":"1","path":"a.py","prefix":"","suffix":"","target":"x","cross_names":[]}`)
 	editor := h.write("editor.toml", "[lsp]\ntrigger = 'never'\n")
 	for _, test := range []struct {
 		code int
@@ -45,6 +46,11 @@ func TestErrors(t *testing.T) {
 		{1, "--context|4096", []string{"generate", "x", "--context", "5000", "--model", h.model}},
 		{1, "unknown shape|tiny-qwen2", []string{"synth", "tiny", filepath.Join(h.dir, "x.gguf")}},
 		{1, "nope", []string{"pull", "nope"}},
+		{1, "p-1|p 1|bench/repo/fetch.sh", []string{"eval", "repo", lines, "--packages", h.dir, "--model", h.model}},
+		{1, "a.py|line 1", []string{"eval", "repo", source, "--packages", h.dir, "--model", h.model}},
+		{1, "--budget -1", []string{"eval", "repo", lines, "--packages", h.dir, "--budget=-1"}},
+		{2, "--packages", []string{"eval", "repo", lines}},
+		{2, "--retrievers|definition", []string{"eval", "repo", lines, "--packages", h.dir, "--retrievers", "import,all"}},
 		{1, "editor.toml|trigger|manual", []string{"lsp", "--config", editor}},
 		{2, "--device|\"cpu\",\"ref\"", []string{"generate", "x", "--device", "gpu"}},
 		{2, "--layout", []string{"complete", source + ":1:1", "--layout", "other"}},

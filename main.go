@@ -34,7 +34,7 @@ type cli struct {
 	Generate generateCmd `cmd:"" help:"Continue a prompt, as it is, and print the text as it comes."`
 	Logits   logitsCmd   `cmd:"" help:"Print the model's most likely tokens after each token of a prompt."`
 	Tokenize tokenizeCmd `cmd:"" help:"Turn standard input into token ids, or ids into text."`
-	Bench    benchCmd    `cmd:"" help:"Measure prefill and decode beside the machine's limits."`
+	Bench    benchCmd    `cmd:"" help:"Measure speed."`
 	Synth    synthCmd    `cmd:"" help:"Write a GGUF file of random weights in the shape of a real model."`
 	LSP      lspCmd      `cmd:"" name:"lsp" help:"Serve an editor over standard input and output (language server protocol)."`
 	Eval     evalCmd     `cmd:"" help:"Measure quality."`

@@ -108,6 +108,10 @@ func TestJSONShapes(t *testing.T) {
 	h := newHouse(t)
 	source := h.write("a.py", "def f(x):\n    return x\n\nprint(f(1))\n")
 	items := h.write("items.jsonl", `{"task_id":"a","kind":"mid_word","prefix":"x = fo","suffix":"\n","target":"o(1)"}`+"\n")
+	trace := h.write("trace.json", typedTrace)
+	h.write("packages/p-1/b.py", "def foo(x):\n    return x\n")
+	h.write("packages/p-1/a.py", "from b import foo\n\nx = foo(1)\n")
+	lines := h.write("lines.jsonl", `{"id":"p-1","package":"p","version":"1","path":"a.py","prefix":"from b import foo\n\nx = ","suffix":"\n","target":"foo(1)","cross_names":["foo"]}`+"\n")
 	on := func(args ...string) []string { return append(args, "--model", h.model, "--json") }
 	for _, test := range []struct {
 		name  string
@@ -121,7 +125,11 @@ func TestJSONShapes(t *testing.T) {
 		{"logits_ids", "", on("logits", "--ids", "5,6,7", "--top", "2")},
 		{"tokenize", "x = 1", on("tokenize")},
 		{"bench", "", on("bench", "-p", "8", "-n", "2", "-r", "1", "--cancels", "2")},
+		{"bench_typing", "", on("bench", "typing", trace, "-n", "4")},
+		{"bench_typing_paced", "", on("bench", "typing", trace, "-n", "4", "--paced")},
+		{"bench_typing_for", "", on("bench", "typing", trace, "-n", "4", "--for", "1ms")},
 		{"eval_fim", "", on("eval", "fim", items, "-n", "4")},
+		{"eval_repo", "", on("eval", "repo", lines, "--packages", filepath.Join(h.dir, "packages"), "-n", "4", "--ablate")},
 		{"models", "", on("models")},
 		{"doctor", "", on("doctor")},
 		{"doctor_explain", "", on("doctor", "--explain", source+":2:12", "-n", "3")},

@@ -50,6 +50,9 @@ type Options struct {
 	// ContextTokens bounds what is shown of other files: 0 is the default, less
 	// than 0 nothing.
 	ContextTokens int
+	// ContextTime is how long gathering that may take; 0 is what fits between two
+	// keystrokes.
+	ContextTime time.Duration
 	// Retrievers are the sources of context to use; nil are all.
 	Retrievers []string
 }
@@ -111,6 +114,9 @@ func New(e engine.Engine) *Completer {
 
 // Close frees what c knows of the workspace. The engine stays open.
 func (c *Completer) Close() { c.retriever.Close() }
+
+// Look tells what the workspace has become: its files are read in the background.
+func (c *Completer) Look(snapshot *workspace.Snapshot) { c.retriever.Update(snapshot) }
 
 // Wait waits until c knows every file of a workspace. Completions do not wait:
 // they take what is known.

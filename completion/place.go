@@ -39,7 +39,6 @@ type place struct {
 type repository struct {
 	retrieve.Result
 	shown prompt.Repository
-	took  time.Duration
 }
 
 // newPlace is doc's place. Chunks that earlier showed stay where they were.
@@ -86,17 +85,16 @@ func (c *Completer) gather(doc Document, opts Options, earlier []retrieve.Chunk)
 	if doc.Snapshot == nil || budget <= 0 {
 		return repository{}
 	}
-	begin := time.Now()
 	before, after := doc.Text[:doc.Offset], doc.Text[doc.Offset:]
 	fim := window(c.engine.Info(), opts).Cut(before, after, c.engine.CountTokens)
 	c.retriever.Update(doc.Snapshot)
 	found := c.retriever.Chunks(context.Background(), retrieve.Query{
 		Snapshot: doc.Snapshot, Path: doc.Path, Language: doc.Language, Text: doc.Text, Offset: doc.Offset,
 		Shown:  [2]int{len(before) - len(fim.Prefix), len(before) + len(fim.Suffix)},
-		Budget: budget, Count: c.engine.CountTokens, Only: opts.Retrievers,
+		Budget: budget, Count: c.engine.CountTokens, Only: opts.Retrievers, Deadline: opts.ContextTime,
 	})
 	found.Chunks = inOrder(found.Chunks, earlier)
-	r := repository{Result: found, took: time.Since(begin)}
+	r := repository{Result: found}
 	r.shown.Name, r.shown.Path = nameIn(doc)
 	for _, chunk := range found.Chunks {
 		r.shown.Chunks = append(r.shown.Chunks, prompt.Chunk{Path: chunk.Path, Text: chunk.Text})

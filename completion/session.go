@@ -99,10 +99,7 @@ func (s *Session) streamFor(ctx context.Context, doc Document, opts Options) (st
 		}
 	}
 	s.stopNewest(nil)
-	if !s.place.holds(after) {
-		s.place = s.completer.newPlace(doc, opts, s.place)
-	}
-	st, err = startStream(context.WithoutCancel(ctx), s.completer, doc, s.place, opts)
+	st, err = startStream(context.WithoutCancel(ctx), s.completer, doc, s.placeOf(doc, opts), opts)
 	if err != nil {
 		return nil, "", false, err
 	}
@@ -112,6 +109,14 @@ func (s *Session) streamFor(ctx context.Context, doc Document, opts Options) (st
 	s.streams = append(s.streams, st)
 	st.join()
 	return st, "", false, nil
+}
+
+// placeOf is doc's place, which is a new one where the cursor is elsewhere.
+func (s *Session) placeOf(doc Document, opts Options) *place {
+	if !s.place.holds(doc.Text[doc.Offset:]) {
+		s.place = s.completer.newPlace(doc, opts, s.place)
+	}
+	return s.place
 }
 
 // Moved tells that the cursor has come to another place without an edit. What is
@@ -129,8 +134,7 @@ func (s *Session) Moved(doc Document, opts Options) {
 		return // it is where the engine is at work or has been
 	}
 	s.stopNewest(nil)
-	s.place = s.completer.newPlace(doc, opts, s.place)
-	at, ctx := s.place, s.warming()
+	at, ctx := s.placeOf(doc, opts), s.warming()
 	go func() { s.completer.warm(ctx, view{before, at.after, at.repository().shown}, layout, opts) }()
 }
 

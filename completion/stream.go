@@ -55,6 +55,7 @@ func startStream(ctx context.Context, c *Completer, doc Document, at *place, opt
 func (s *stream) run(ctx context.Context, c *Completer, path string, at *place, layout prompt.Layout, opts Options) {
 	begin := c.now()
 	found := at.repository()
+	gathered := c.now().Sub(begin) // nothing where the place was known
 	v := view{s.before, at.after, found.shown}
 	var raw strings.Builder
 	clock := deadline{budget: opts.Budget, now: c.now}
@@ -70,7 +71,7 @@ func (s *stream) run(ctx context.Context, c *Completer, path string, at *place, 
 	final := s.rule.finish(raw.String(), res)
 	final.Layout, final.TotalMillis = layout.Name(), millis(c.now().Sub(begin))
 	if len(found.Reports) > 0 {
-		final.Context = &Context{found.Result, millis(found.took)}
+		final.Context = &Context{found.Result, millis(gathered)}
 	}
 	s.update(func() {
 		s.text, s.result, s.err, s.ended = final.Text, final, err, true

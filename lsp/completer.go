@@ -20,6 +20,9 @@ type Completer interface {
 	Changed(q Question)
 	// Moved tells a new place of the cursor that no edit brought.
 	Moved(q Question)
+	// Look tells the state of the workspace, for what is found out in the
+	// background before anything is asked.
+	Look(*workspace.Snapshot)
 	// Closed tells that a document is not typed in any more.
 	Closed(path string)
 	// Close frees what it holds, when nobody asks any more. The engine stays open.
@@ -95,6 +98,9 @@ func (c sessions) Changed(q Question) { c.Of(q.Path).Changed(q.document()) }
 
 // Moved prefills.
 func (c sessions) Moved(q Question) { c.Of(q.Path).Moved(q.document(), q.options()) }
+
+// Look indexes.
+func (c sessions) Look(snapshot *workspace.Snapshot) { c.completer.Look(snapshot) }
 
 // Closed forgets.
 func (c sessions) Closed(path string) { c.Sessions.Close(path) }

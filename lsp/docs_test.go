@@ -22,7 +22,7 @@ func TestDocument(t *testing.T) {
 		t.Fatal(err)
 	}
 	known := []string{"jsonrpc", "method", "params", "id", "result", "uri", "line", "character", "title", "command", "arguments", lsp.CommandAccepted, "tandem"}
-	for _, v := range []any{lsp.Status{}, lsp.SuggestionParams{}, lsp.PartialParams{}, lsp.PlaceParams{}, lsp.Stats{}, lsp.Explanation{}, lsp.ExplanationStage{}} {
+	for _, v := range []any{lsp.Status{}, lsp.SuggestionParams{}, lsp.PartialParams{}, lsp.PlaceParams{}, lsp.Stats{}, lsp.Explanation{}, lsp.ExplanationStage{}, lsp.DebugParams{}, lsp.Debug{}, lsp.DebugDocument{}} {
 		for f := range reflect.TypeOf(v).Fields() {
 			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 			known = append(known, name)

@@ -22,6 +22,9 @@ func (s *server) didOpen(params []byte) error {
 	if err := s.workspace.Open(workspace.Item{Path: path, Language: string(d.LanguageID), Version: d.Version, Text: d.Text}); err != nil {
 		return err
 	}
+	if c := s.model.peek(); c != nil {
+		c.Look(s.workspace.Snapshot())
+	}
 	r := s.about(path)
 	delete(s.changes, r.doc.Path)
 	if r.settings.Trigger != Manual && r.declines() == "" {

@@ -11,6 +11,7 @@ const (
 	MethodDidMoveCursor      = "tandem/didMoveCursor"
 	MethodStats              = "tandem/stats"
 	MethodExplain            = "tandem/explain"
+	MethodDebug              = "tandem/debug"
 )
 
 // CommandAccepted is the command of a suggestion, which clients run once it is

@@ -40,6 +40,9 @@ func (s *server) setFolders(paths []string) {
 	if err := s.workspace.SetFolders(paths...); err != nil {
 		s.log.Warn("folders without effect", "error", err)
 	}
+	if c := s.model.peek(); c != nil {
+		c.Look(s.workspace.Snapshot())
+	}
 }
 
 // didChangeFolders adds and removes folders.

@@ -38,6 +38,8 @@ type Options struct {
 	Pull func(ctx context.Context, model string, progress func(share float64)) error
 	// Completer makes the completer of an engine; nil is package completion's.
 	Completer func(engine.Engine) Completer
+	// Trees tells how many syntax trees the process holds; nil means none.
+	Trees func() int64
 	// Settings hold until the client has its own.
 	Settings Settings
 	Version  string // for the client's log

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"runtime/debug"
 	"strings"
 	"sync"
@@ -111,13 +112,16 @@ func (m *model) rest(l *loaded) {
 	if l.idle != nil {
 		l.idle.Stop()
 	}
-	if after == 0 {
+	switch {
+	case after == 0:
 		after = idleUnload
+	case after < 0:
+		after = math.MaxInt64 // centuries
 	}
 	var timer *time.Timer
 	// A timer that fired just before it was stopped finds another in its place.
 	begun := make(chan struct{})
-	timer = time.AfterFunc(max(after, 0), func() {
+	timer = time.AfterFunc(after, func() {
 		<-begun
 		m.mu.Lock()
 		defer m.mu.Unlock()
@@ -125,9 +129,6 @@ func (m *model) rest(l *loaded) {
 			m.unloadLocked(fmt.Sprintf("unloaded after %v without a request; the next one loads it", after))
 		}
 	})
-	if after < 0 {
-		timer.Stop()
-	}
 	l.idle = timer
 	close(begun)
 }
@@ -206,6 +207,7 @@ func (m *model) load(ctx context.Context, name string) {
 	case err == nil && !gaveUp && !m.closed && !settings.Disabled && settings.Model == name:
 		e = counted{e, &m.s.stats}
 		m.current = &loaded{engine: e, completer: m.s.opt.Completer(e)}
+		m.current.completer.Look(m.s.workspace.Snapshot())
 		m.rest(m.current)
 	case err == nil:
 		m.work.Go(func() { e.Close() })

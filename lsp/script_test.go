@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"tandem/context/workspace"
 	"tandem/engine"
 	"tandem/lsp"
 )
@@ -176,6 +177,7 @@ func (c echo) Complete(_ context.Context, q lsp.Question) (lsp.Answer, error) { 
 func (c echo) Changed(lsp.Question)                                           {}
 func (c echo) Moved(lsp.Question)                                             {}
 func (c echo) Closed(string)                                                  {}
+func (c echo) Look(*workspace.Snapshot)                                       {}
 func (c echo) Close()                                                         {}
 
 // echoing are options with a completer that answers with f.

@@ -116,6 +116,8 @@ func (s *server) called(method string, params []byte) (job, error) {
 		return s.tellStats()
 	case MethodExplain:
 		return s.explain(params)
+	case MethodDebug:
+		return s.debug(params)
 	}
 	return nil, jsonrpc2.Errorf(jsonrpc2.MethodNotFound, "%q is no method of this server", method)
 }

@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -67,36 +68,48 @@ func ReadFile(path string) ([]Item, error) {
 
 // Read is ReadFile of an open file.
 func Read(r io.Reader) ([]Item, error) {
+	var items []Item
+	err := Lines(r, func(line []byte) error {
+		var w wire
+		if err := json.Unmarshal(line, &w); err != nil {
+			return err
+		}
+		item := w.item()
+		if item.TaskID == "" || item.Target == "" {
+			return errors.New("neither an infilling item of ours, of HumanEval nor of a repository")
+		}
+		items = append(items, item)
+		return nil
+	})
+	return items, err
+}
+
+// Lines calls each with every line of r, gzipped or not, that is not blank. Its
+// error, which ends the reading, is returned with the line's number.
+func Lines(r io.Reader, each func(line []byte) error) error {
 	in := bufio.NewReader(r)
 	if magic, _ := in.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
 		zip, err := gzip.NewReader(in)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		defer zip.Close()
 		in = bufio.NewReader(zip)
 	}
 	lines := bufio.NewScanner(io.LimitReader(in, fileBytesMax))
 	lines.Buffer(nil, itemBytesMax)
-	var items []Item
 	for n := 1; lines.Scan(); n++ {
 		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
 			continue
 		}
-		var w wire
-		if err := json.Unmarshal(lines.Bytes(), &w); err != nil {
-			return nil, fmt.Errorf("line %d: %w", n, err)
+		if err := each(lines.Bytes()); err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
 		}
-		item := w.item()
-		if item.TaskID == "" || item.Target == "" {
-			return nil, fmt.Errorf("line %d: neither an infilling item of ours, of HumanEval nor of a repository", n)
-		}
-		items = append(items, item)
 	}
 	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("a line longer than %d bytes, or unreadable: %w", itemBytesMax, err)
+		return fmt.Errorf("a line longer than %d bytes, or unreadable: %w", itemBytesMax, err)
 	}
-	return items, nil
+	return nil
 }
 
 // item brings a line of any format to the common one.

@@ -24,7 +24,9 @@ type peer struct {
 
 // Peer is the Source that asks the llama-server at url, such as
 // http://127.0.0.1:8080.
-func Peer(url string) Source {
+func Peer(url string) Source { return newPeer(url) }
+
+func newPeer(url string) peer {
 	// llama-server closes idle connections after seconds, and a POST that meets
 	// that moment fails: each has a connection of its own.
 	return peer{strings.TrimRight(url, "/"), &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}

@@ -49,6 +49,7 @@ func (b *books) take(ctx context.Context, s *workspace.Snapshot) {
 	fresh := err == nil && !sameFiles(listing, b.listing)
 	if fresh {
 		b.listing = listing
+		b.recheck()
 	}
 	outside := b.takeDocuments()
 	if fresh {
@@ -110,6 +111,19 @@ func (b *books) listed(path string) bool {
 	return ok
 }
 
+// recheck asks about the documents once more, since the rules may have changed:
+// which may be read, and which of the others may be now.
+func (b *books) recheck() {
+	for path, o := range b.open {
+		if b.snapshot.Excluded(path) != "" {
+			b.index.drop(path)
+		}
+		if b.index.file(path) == nil {
+			o.text = ""
+		}
+	}
+}
+
 // takeListing finds the files that are new, changed or gone, and puts those near
 // to the document in use first.
 func (b *books) takeListing() {
@@ -129,12 +143,6 @@ func (b *books) takeListing() {
 		}
 	}
 	b.disk = kept
-	for path, o := range b.open { // the rules may have changed
-		if b.snapshot.Excluded(path) != "" {
-			b.index.drop(path)
-			o.text = ""
-		}
-	}
 	recent := ""
 	for d := range b.snapshot.Documents() {
 		recent = filepath.ToSlash(d.Path)

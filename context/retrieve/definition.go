@@ -3,10 +3,10 @@ package retrieve
 import (
 	"cmp"
 	"context"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"tandem/context/syntax"
 )
@@ -17,16 +17,24 @@ const (
 	maxNamesakes  = 3  // definitions of a name that nobody imports: of more, none is likely meant
 	namesakesRead = 64 // of files
 	factorGuessed = 0.6
-	factorSibling = 0.9
-	hopsFrom      = 6 // sites whose signatures are looked into
+	receiverBytes = 32 << 10 // above the cursor, in which a receiver is declared
+	maxChain      = 8        // names between dots
+	maxBases      = 3        // types that one is based on, one on the other
+	hopsFrom      = 6        // sites whose signatures are looked into
 )
 
 // definitions is the retriever of what the names around the cursor mean.
 func (s *search) definitions(ctx context.Context) []Chunk {
-	d := &defining{search: s, weights: map[key]float64{}, imports: s.importedNames()}
+	d := &defining{meanings: newMeanings(s), weights: map[key]float64{}}
+	before := code(s.family, s.Text[max(s.Offset-receiverBytes, 0):s.Offset])
+	_, start := wordBefore(before, len(before))
+	if t, ok := d.receiver(before[:start]); ok {
+		d.add(t, weightMember)
+	}
+	begin := time.Now()
 	for _, in := range s.interests() {
-		if ctx.Err() != nil {
-			break
+		if ctx.Err() != nil || time.Since(begin) > s.Deadline/4 {
+			break // what is found wants to be rendered
 		}
 		d.look(in)
 	}
@@ -42,40 +50,9 @@ type key struct {
 
 // defining is one run of definitions.
 type defining struct {
-	*search
-	imports map[string]imported
+	meanings
 	weights map[key]float64
 	sites   []site
-}
-
-// imported is where a name that a file imports comes from.
-type imported struct {
-	target
-	module bool // the name is the module's, not one out of it
-}
-
-// importedNames are the names that this file's imports define.
-func (s *search) importedNames() map[string]imported {
-	names := map[string]imported{}
-	r := s.resolver(s.own)
-	for _, m := range s.own.imports {
-		for _, name := range m.Names {
-			if t, ok := r.target(m.Path, name.Name); ok && name.Name != "*" {
-				names[local(name)] = imported{t, t.item == ""}
-			}
-		}
-		if len(m.Names) > 0 && m.As == "" {
-			continue
-		}
-		as := m.As
-		if as == "" {
-			as = m.Path[strings.LastIndexAny(m.Path, "./:")+1:]
-		}
-		if t, ok := r.target(m.Path, ""); ok {
-			names[as] = imported{t, t.item == ""}
-		}
-	}
-	return names
 }
 
 func (d *defining) add(t site, weight float64) {
@@ -90,63 +67,47 @@ func (d *defining) add(t site, weight float64) {
 	d.weights[k] = max(old, weight)
 }
 
-// look finds what an interest means: what is imported, what is defined in this
-// file or beside it, and if nothing else a rare name's definition anywhere.
+// look finds what an interest means, a member of the type that the cursor is in
+// or of another in this file, and if nothing else a rare name's definition anywhere.
 func (d *defining) look(in interest) {
-	if in.qualifier != "" {
-		if module, ok := d.imports[in.qualifier]; ok {
-			item := module.target
-			if module.module {
-				item.item = in.name
-			}
-			if t, ok := d.define(item); ok {
+	if t, ok := d.meaning(d.own, in.name, in.qualifier); ok {
+		d.add(t, in.weight)
+		return
+	}
+	if in.qualifier == "self" || in.qualifier == "this" {
+		if around, ok := d.around(); ok {
+			if t, ok := d.memberSite(around, in.name, maxBases); ok {
 				d.add(t, in.weight)
 				return
 			}
 		}
 	}
-	if from, ok := d.imports[in.name]; ok && in.qualifier == "" && !from.module {
-		if t, ok := d.define(from.target); ok {
-			d.add(t, in.weight)
-			return
-		}
-	}
-	if d.here(d.own, in) {
-		return
-	}
-	for _, file := range d.resolver(d.own).siblings() {
-		if f := d.fileAt(file); f != nil && in.qualifier == "" {
-			if at, ok := f.topLevel(in.name); ok {
-				d.add(site{f, at}, in.weight*factorSibling)
-				return
-			}
-		}
-	}
-	d.guess(in)
-}
-
-// here looks in the file itself.
-func (d *defining) here(f *facts, in interest) bool {
 	found := false
-	for i := range f.symbols {
-		if s := &f.symbols[i]; s.name == in.name && !s.local && s.kind != syntax.Impl && (in.qualifier != "" || s.holder < 0) {
-			d.add(site{f, i}, in.weight)
+	for i := range d.own.symbols {
+		s := &d.own.symbols[i]
+		if in.qualifier != "" && s.name == in.name && !s.local && (s.holder >= 0 || s.parent != "") {
+			d.add(site{d.own, i}, in.weight)
 			found = true
 		}
 	}
-	return found
+	if !found {
+		d.guess(in)
+	}
 }
 
 // guess takes a name for the one that few files of the same languages define:
 // types and functions, and behind a dot members.
 func (d *defining) guess(in interest) {
+	if len(in.name) < minWordBytes || in.qualifier == "" && !d.unqualified(in.name) {
+		return
+	}
 	files, all := d.index.defining(in.name, namesakesRead)
-	if all > namesakesRead || len(in.name) < minWordBytes {
+	if all > namesakesRead {
 		return
 	}
 	var found []site
 	for _, f := range files {
-		if f.family != d.family || f.path == d.Path {
+		if f.family != d.family || f.path == d.Path || isTest(f.path) && !isTest(d.Path) {
 			continue
 		}
 		for i := range f.symbols {
@@ -169,6 +130,25 @@ func (d *defining) guess(in interest) {
 	}
 }
 
+// unqualified reports whether a name that stands alone and is not imported may be
+// another file's: where files share one scope, or it is to be imported yet.
+func (d *defining) unqualified(name string) bool {
+	switch d.family {
+	case "c", "lua", "shellscript":
+		return true
+	case "go":
+		return false
+	}
+	return 'A' <= name[0] && name[0] <= 'Z'
+}
+
+// isTest reports whether a path is that of tests, by the usual names.
+func isTest(file string) bool {
+	base := strings.ToLower(file[strings.LastIndexAny(file, `/\`)+1:])
+	return strings.HasPrefix(base, "test_") || strings.Contains(base, "_test.") || strings.Contains(base, ".test.") ||
+		strings.Contains(base, ".spec.") || strings.HasSuffix(base, "test.java")
+}
+
 // hop takes the types in the best signatures: what a call gives is what is
 // worked with next.
 func (d *defining) hop() {
@@ -181,40 +161,10 @@ func (d *defining) hop() {
 		weight := d.weights[key{t.path, t.at}] * weightHop
 		signature := code(t.family, s.signature)
 		eachWord(signature, func(start, end int) {
-			d.lookFrom(t.facts, signature[start:end], weight)
+			if found, ok := d.meaning(t.facts, signature[start:end], qualifierOf(signature, start)); ok && found.symbol().isType() {
+				d.add(found, weight)
+			}
 		})
-	}
-}
-
-// lookFrom finds a type that another file names.
-func (d *defining) lookFrom(f *facts, name string, weight float64) {
-	if at, ok := f.topLevel(name); ok {
-		if f.symbols[at].isType() {
-			d.add(site{f, at}, weight)
-		}
-		return
-	}
-	r := d.resolver(f)
-	for _, m := range f.imports {
-		for _, n := range m.Names {
-			if local(n) != name {
-				continue
-			}
-			if t, ok := r.target(m.Path, n.Name); ok && t.item != "" {
-				if found, ok := d.define(t); ok && found.symbol().isType() {
-					d.add(found, weight)
-				}
-			}
-			return
-		}
-	}
-	for _, file := range r.siblings() {
-		if g := d.fileAt(file); g != nil {
-			if at, ok := g.topLevel(name); ok && g.symbols[at].isType() {
-				d.add(site{g, at}, weight)
-				return
-			}
-		}
 	}
 }
 
@@ -252,18 +202,4 @@ func (d *defining) chunks(ctx context.Context) []Chunk {
 		}
 	}
 	return chunks
-}
-
-// package files of a type: where its methods may stand.
-func (d *defining) packageOf(f *facts) []*facts {
-	files := []*facts{f}
-	if f.family != "go" {
-		return files
-	}
-	for _, file := range d.resolver(f).siblings() {
-		if g := d.fileAt(file); g != nil && path.Ext(file) == path.Ext(f.path) {
-			files = append(files, g)
-		}
-	}
-	return files
 }

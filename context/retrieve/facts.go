@@ -77,7 +77,7 @@ func newFacts(path, language, text string) *facts {
 			tree.Close()
 		}
 	}
-	f.count(lines)
+	f.count(text, lines)
 	return f
 }
 
@@ -90,12 +90,44 @@ func importsOf(tree *syntax.Tree) []syntax.Import {
 	for i := range imports {
 		m := &imports[i]
 		m.Path, m.As = strings.Clone(m.Path), strings.Clone(m.As)
-		m.Names = slices.Clone(m.Names[:min(len(m.Names), maxImports)])
-		for j := range m.Names {
-			m.Names[j] = syntax.Imported{Name: strings.Clone(m.Names[j].Name), As: strings.Clone(m.Names[j].As)}
+		var names []syntax.Imported
+		for _, name := range m.Names {
+			names = appendNames(names, "", strings.Clone(name.Name), strings.Clone(name.As), maxDepth)
 		}
+		m.Names = slices.Clip(names)
 	}
 	return imports
+}
+
+// appendNames adds an imported name, or the several of "a::{b, c as d}", which
+// Rust nests.
+func appendNames(names []syntax.Imported, path, name, as string, depth int) []syntax.Imported {
+	inner, list := strings.CutSuffix(name, "}")
+	prefix, inner, _ := strings.Cut(inner, "{")
+	if len(names) >= maxImports || depth == 0 {
+		return names
+	}
+	if !list {
+		return append(names, syntax.Imported{Name: path + name, As: as})
+	}
+	level, from := 0, 0
+	for i := 0; i <= len(inner); i++ {
+		switch {
+		case i == len(inner) || inner[i] == ',' && level == 0:
+			name, as := strings.TrimSpace(inner[from:i]), ""
+			if !strings.HasSuffix(name, "}") {
+				name, as, _ = strings.Cut(name, " as ")
+			}
+			if from = i + 1; name != "" {
+				names = appendNames(names, path+prefix, name, as, depth-1)
+			}
+		case inner[i] == '{':
+			level++
+		case inner[i] == '}':
+			level--
+		}
+	}
+	return names
 }
 
 func symbolsOf(tree *syntax.Tree, lines workspace.Text) []symbol {
@@ -107,7 +139,7 @@ func symbolsOf(tree *syntax.Tree, lines workspace.Text) []symbol {
 		for n := len(around); n > 0 && all[around[n-1]].End <= s.Start; n-- {
 			around = around[:n-1]
 		}
-		out := symbol{kind: s.Kind, signature: strings.Clone(s.Signature), holder: -1}
+		out := symbol{kind: s.Kind, signature: strings.Clone(headerOf(s.Signature)), holder: -1}
 		if at := strings.Index(out.signature, s.Name); at >= 0 {
 			out.name = out.signature[at : at+len(s.Name)]
 		} else {
@@ -133,6 +165,15 @@ func symbolsOf(tree *syntax.Tree, lines workspace.Text) []symbol {
 	return symbols
 }
 
+// headerOf takes off the comment between a header and the first statement of
+// its block, which Python's grammar has in neither.
+func headerOf(signature string) string {
+	if i := strings.Index(signature, ": # "); i >= 0 {
+		return signature[:i+1]
+	}
+	return signature
+}
+
 func parentOf(name string, holder int32, symbols []symbol) string {
 	if holder >= 0 && symbols[holder].name == name {
 		return symbols[holder].name
@@ -143,7 +184,8 @@ func parentOf(name string, holder int32, symbols []symbol) string {
 func hashLine(line string) uint32 { return hashWord(strings.TrimSpace(line)) }
 
 // count fills in the words, but for those of imports, in which all files are alike.
-func (f *facts) count(lines workspace.Text) {
+func (f *facts) count(text string, lines workspace.Text) {
+	text = uncommented(f.family, text)
 	skip := map[int]bool{}
 	for _, m := range f.imports {
 		for n := lines.LineOf(m.Start); n <= lines.LineOf(m.End-1); n++ {
@@ -157,7 +199,7 @@ func (f *facts) count(lines workspace.Text) {
 			block = block[:0]
 		}
 		if !skip[n] {
-			block = appendWords(block, lines.Line(n))
+			block = appendWords(block, text[lines.LineStart(n):lines.LineStart(n+1)])
 		}
 	}
 	f.closeBlock(block)

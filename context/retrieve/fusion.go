@@ -13,8 +13,8 @@ import (
 const (
 	rankOffset = 8   // of reciprocal rank fusion: how much the first ranks differ
 	leastRoom  = 12  // tokens that are worth a chunk
-	pathTokens = 8   // about what the caller spends to say where a chunk is from
-	leastKept  = 0.3 // of a chunk's lines that must be new
+	leastKept  = 0.3 // of an outline's lines that must be new
+	leastNew   = 0.6 // of a verbatim chunk's, since single lines are not taken out of it
 )
 
 // fusion joins what retrievers found: a chunk's score is the sum over them of
@@ -130,19 +130,27 @@ func trim(c *Chunk, before []Chunk) bool {
 			continue
 		}
 		for line := range strings.Lines(b.Text) {
-			shown[strings.TrimSpace(line)] = true
+			shown[squeezed(line)] = true
 		}
 	}
-	if c.verbatim || len(shown) == 0 {
-		return c.Text != ""
-	}
 	lines := slices.Collect(strings.Lines(c.Text))
+	if len(shown) == 0 {
+		return true
+	}
+	if c.verbatim {
+		known := 0
+		for _, line := range lines {
+			if shown[squeezed(withoutRemark(line))] {
+				known++
+			}
+		}
+		return float64(len(lines)-known) > leastNew*float64(len(lines))
+	}
 	var kept []string
-	below := 0 // indentation of the line behind that is kept
+	below := 0 // indentation of the next line that is kept: what it is in stays too
 	for _, line := range slices.Backward(lines) {
 		indent := indentOf(line)
-		if shown[strings.TrimSpace(line)] && indent >= below {
-			below = 0
+		if shown[squeezed(line)] && indent >= below {
 			continue
 		}
 		below = indent
@@ -154,6 +162,17 @@ func trim(c *Chunk, before []Chunk) bool {
 	slices.Reverse(kept)
 	c.Text = strings.Join(kept, "")
 	return true
+}
+
+// squeezed is a line without the white space that an outline does not keep.
+func squeezed(line string) string { return strings.Join(strings.Fields(line), " ") }
+
+// withoutRemark is a line without the comment at its end.
+func withoutRemark(line string) string {
+	for _, comment := range [...]string{" // ", " # "} {
+		line, _, _ = strings.Cut(line, comment)
+	}
+	return line
 }
 
 // trimLines takes off the lines that b has.

@@ -21,11 +21,12 @@ type index struct {
 	modules map[string]*facts   // manifests, by path
 	places  *places
 	bytes   int64
+	most    int64 // of bytes
 }
 
 func newIndex() *index {
 	return &index{files: map[string]*facts{}, names: map[string][]*facts{}, words: map[uint32][]int32{},
-		modules: map[string]*facts{}, places: newPlaces(nil)}
+		modules: map[string]*facts{}, places: newPlaces(nil), most: maxIndexBytes}
 }
 
 // put replaces the facts of a file, and reports whether there was room for them.
@@ -35,7 +36,7 @@ func (x *index) put(f *facts) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.remove(f.path)
-	if x.bytes+size > maxIndexBytes {
+	if x.bytes+size > x.most {
 		return false
 	}
 	x.bytes += size

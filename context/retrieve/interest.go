@@ -16,14 +16,16 @@ type interest struct {
 // Weights of interests. A definition of a name on the cursor's line comes before
 // one of a name that was imported and is not used yet, and that before all others.
 const (
-	weightLine     = 1.5 // on the cursor's line, and of the call that the cursor is in
-	weightReceiver = 1.4 // in the line that says what the receiver at the cursor is
-	weightUnused   = 1.2 // imported and used nowhere: it is imported to be used
-	weightAbove    = 1.0 // just above the cursor; less with the distance
-	weightBelow    = 0.5 // the same below
-	weightHeader   = 0.7 // of the definitions around the cursor
-	weightImported = 0.2 // imported and used elsewhere
-	weightHop      = 0.6 // of a signature that is found: the types in it
+	weightMember     = 1.7 // the type of what stands before the dot at the cursor
+	weightLine       = 1.5 // on the cursor's line, and of the call that the cursor is in
+	weightReceiver   = 1.4 // in the line that says what the receiver at the cursor is
+	weightUnused     = 1.2 // imported and used nowhere: it is imported to be used
+	weightUnusedMany = 0.8 // the same, where that is so of many: then they have another reason
+	weightAbove      = 1.0 // just above the cursor; less with the distance
+	weightBelow      = 0.5 // the same below
+	weightHeader     = 0.7 // of the definitions around the cursor
+	weightImported   = 0.2 // imported and used elsewhere
+	weightHop        = 0.6 // of a signature that is found: the types in it
 
 	halfLines    = 8       // at which a name counts half
 	bytesAbove   = 4 << 10 // of the cursor that are looked at
@@ -31,6 +33,7 @@ const (
 	maxHeaders   = 16
 	headerLines  = 2_000
 	maxInterests = 128
+	maxUnused    = 4
 	usedBytes    = 256 << 10 // around the cursor in which names count as used
 )
 
@@ -63,6 +66,11 @@ func (in *interests) list() []interest {
 // interests are the names around the cursor, those that say what the receiver at
 // the cursor is, those of the headers around it, and the imported ones.
 func (s *search) interests() []interest {
+	s.interestsOnce.Do(func() { s.wanted = s.findInterests() })
+	return s.wanted
+}
+
+func (s *search) findInterests() []interest {
 	in := &interests{byName: map[interest]float64{}}
 	from := s.text.LineStart(s.text.LineOf(s.Offset - bytesAbove))
 	to := min(s.Offset+bytesBelow, len(s.Text))
@@ -197,11 +205,21 @@ func indentOf(line string) int { return len(line) - len(strings.TrimLeft(line, "
 // was imported for what is about to be written.
 func (s *search) imported(in *interests) {
 	uses := s.uses()
+	unused := 0
+	for _, n := range uses {
+		if n <= 1 {
+			unused++
+		}
+	}
 	for _, m := range slices.Backward(s.own.imports) {
 		for _, name := range slices.Backward(m.Names) {
 			weight := weightImported
-			if uses[local(name)] <= 1 {
+			switch {
+			case uses[local(name)] > 1:
+			case unused <= maxUnused:
 				weight = weightUnused
+			default:
+				weight = weightUnusedMany
 			}
 			in.add(local(name), "", weight)
 		}

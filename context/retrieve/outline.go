@@ -127,8 +127,7 @@ func (f *facts) outlineOf(most int, wanted func(*symbol) bool) string {
 			continue
 		}
 		last = s.line
-		b.WriteString(strings.Repeat(outlineIndent, min(depths[i], maxDepth)))
-		b.WriteString(s.signature)
+		b.WriteString(s.shown(strings.Repeat(outlineIndent, min(depths[i], maxDepth))))
 		b.WriteByte('\n')
 		if b.Len() > most {
 			break
@@ -137,11 +136,15 @@ func (f *facts) outlineOf(most int, wanted func(*symbol) bool) string {
 	return b.String()
 }
 
-// isPrivate reports whether other files are not meant to use a symbol.
+// isPrivate reports whether other files are not meant to use a symbol, or cannot
+// see more of it than its beginning.
 func (s *symbol) isPrivate(family string) bool {
+	if !s.runs() && !s.isType() && strings.HasSuffix(s.signature, "[") {
+		return true
+	}
 	switch family {
 	case "python":
-		return strings.HasPrefix(s.name, "_") && !strings.HasPrefix(s.name, "__")
+		return strings.HasPrefix(s.name, "_") && s.name != "__init__" && s.name != "__call__"
 	case "go":
 		first, _ := utf8.DecodeRuneInString(s.name)
 		return !unicode.IsUpper(first)

@@ -137,7 +137,7 @@ func (r resolver) target(module, name string) (target, bool) {
 	case "c":
 		t = target{one(r.include(module)), name}
 	case "java":
-		t = r.java(module, name)
+		t = r.java(module)
 	case "lua":
 		tail := strings.ReplaceAll(module, ".", "/")
 		t = target{one(r.find(r.from, []string{"", "lua", "src"}, tail+".lua", tail+"/init.lua")), name}
@@ -264,16 +264,15 @@ func (r resolver) include(header string) (string, bool) {
 	return r.find(r.from, []string{"", "include", "src", "inc"}, path.Clean(header))
 }
 
-// java: a class is a file, and a static import names a member of one.
-func (r resolver) java(module, name string) target {
+// java: a class is a file; a static import names a member of one, whose class is
+// what is found.
+func (r resolver) java(module string) target {
 	tail := strings.ReplaceAll(module, ".", "/")
 	roots := []string{"", "src/main/java", "src", "src/test/java"}
-	if f, ok := r.find(r.from, roots, tail+".java"); ok {
-		return target{[]string{f}, name}
-	}
-	class, member := path.Split(tail)
-	if f, ok := r.find(r.from, roots, path.Clean(class)+".java"); ok {
-		return target{[]string{f}, member}
+	for _, class := range [...]string{tail, path.Dir(tail)} {
+		if f, ok := r.find(r.from, roots, class+".java"); ok {
+			return target{[]string{f}, path.Base(class)}
+		}
 	}
 	return target{}
 }

@@ -68,7 +68,7 @@ func TestRecall(t *testing.T) {
 	n := 0
 	for _, item := range readItems(t, items) {
 		w, r, file := openItem(t, filepath.Join(packages, item.Package), item)
-		q := Query{Snapshot: w.Snapshot(), Path: file, Language: "python", Text: item.Prefix + item.Suffix, Offset: len(item.Prefix),
+		q := Query{Snapshot: w.Snapshot(), Path: file, Language: "python", Text: item.Prefix + item.Suffix, Offset: len(item.Prefix), Deadline: time.Minute,
 			Count: func(s string) int { return len(s) * 2 / 7 }}
 		q.Shown = [2]int{max(len(item.Prefix)-3500, 0), min(len(item.Prefix)+900, len(q.Text))}
 		for _, q.Budget = range budgets {

@@ -12,7 +12,7 @@ import (
 // Of what is rendered.
 const (
 	wholeLines    = 12 // a definition of so many lines is shown whole
-	headLines     = 12 // of a signature that is too long for one line
+	headLines     = 24 // of source, of a signature that is too long for one
 	maxMembers    = 96 // of a type that are looked at
 	maxOwnFields  = 24 // "self.x = …" in a class
 	ownFieldBytes = 80
@@ -48,33 +48,78 @@ func (d *defining) render(t site, members map[int]bool) (Chunk, bool) {
 	return c, true
 }
 
-// header is the signature with its indentation. One that was cut because it is
-// too long for a line is taken out of the source.
+// header is a symbol's signature with its indentation. One that is too long for
+// a signature is taken out of the source.
 func (d *defining) header(f *facts, at int, source *reading) string {
 	s := &f.symbols[at]
 	line, end, _, found := source.locate(f, s)
 	if !found {
-		return s.signature
+		return s.shown("")
 	}
 	first := source.Line(line)
 	indent := first[:indentOf(first)]
-	if !strings.HasSuffix(s.signature, "…") || s.isType() {
-		return indent + s.signature
+	if isBalanced(s.signature) {
+		return s.shown(indent)
 	}
-	var b strings.Builder
-	depth := 0
-	for n := line; n < min(end, line+headLines) && b.Len() < d.limit; n++ {
-		text := source.Line(n)
-		if n > line {
-			b.WriteByte('\n')
-		}
-		b.WriteString(text)
+	var words []string
+	size, depth := 0, 0
+	for n := line; n < min(end, line+headLines) && size < d.limit; n++ {
+		text, _, _ := strings.Cut(source.Line(n), "  "+commentOf(f.family))
+		words = append(words, strings.Fields(text)...)
+		size += len(text)
 		depth += strings.Count(text, "(") - strings.Count(text, ")")
 		if depth <= 0 && n > line {
 			break
 		}
 	}
-	return strings.ToValidUTF8(b.String(), "\uFFFD")
+	return strings.ToValidUTF8(indent+strings.Join(words, " "), "\uFFFD")
+}
+
+func isBalanced(signature string) bool {
+	return strings.Count(signature, "(") <= strings.Count(signature, ")")
+}
+
+// shown is the signature as a line, with a line above it for each decorator that
+// says how the symbol is used.
+func (s *symbol) shown(indent string) string {
+	var b strings.Builder
+	rest := s.signature
+	for strings.HasPrefix(rest, "@") {
+		end := 1
+		for end < len(rest) && (isWord(rest[end]) || rest[end] == '.') {
+			end++
+		}
+		name := rest[1:end]
+		if end < len(rest) && rest[end] == '(' {
+			end = closing(rest, end)
+		}
+		if slices.Contains(shownDecorators, name) {
+			b.WriteString(indent + rest[:end] + "\n")
+		}
+		rest = strings.TrimLeft(rest[end:], " ")
+	}
+	b.WriteString(indent + rest)
+	return b.String()
+}
+
+// shownDecorators change how something is called; the others are its own affair.
+var shownDecorators = []string{"property", "staticmethod", "classmethod", "dataclass", "dataclasses.dataclass", "cached_property",
+	"functools.cached_property", "contextmanager", "contextlib.contextmanager"}
+
+// closing is the offset behind the bracket that closes the one at open, or the end.
+func closing(text string, open int) int {
+	depth := 0
+	for i := open; i < len(text); i++ {
+		switch text[i] {
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return len(text)
 }
 
 // member is a line about a type.
@@ -95,7 +140,7 @@ func (d *defining) renderType(t site, source *reading, wanted map[int]bool) stri
 	kept := members[:0]
 	for _, m := range members {
 		if len(m.text)+1 > room {
-			break
+			continue
 		}
 		room -= len(m.text) + 1
 		kept = append(kept, m)
@@ -126,11 +171,9 @@ func (d *defining) members(t site, source *reading, wanted map[int]bool) []membe
 				continue // two names of one definition
 			}
 			last = s.line
-			m := member{rank: rankOf(s, f == t.facts && wanted[at]), file: i, line: int(s.line), text: "\t" + s.signature}
+			m := member{text: s.signature, rank: rankOf(s, f == t.facts && wanted[at]), file: i, line: int(s.line)}
 			if f == t.facts {
 				m.text = d.header(f, at, source)
-			} else {
-				m.text = s.signature
 			}
 			all = append(all, m)
 		}

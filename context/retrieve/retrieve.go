@@ -20,17 +20,18 @@ import (
 
 // Limits of a query. What goes beyond one is left out.
 const (
-	deadline      = 20 * time.Millisecond // of Chunks; later, the user has typed on
-	searchTime    = 15 * time.Millisecond // of it for the retrievers; fusing wants the rest
-	maxInFlight   = 20                    // retrievers at work; one that hangs on a disk must not pile up
-	maxPerSource  = 24                    // chunks that one retriever gives
-	maxChunkBytes = 1600                  // some forty lines: more is no hint any more
-	minChunkBytes = 240                   // the longest signature
-	maxReads      = 32                    // files that one query reads
-	maxCounts     = 96                    // calls of Count, at some 20 µs for each KB
-	maxFollowed   = 32                    // files that one name is followed through
-	maxMoved      = 400                   // lines by which a definition may have moved since it was indexed
-	parseNowBytes = 16 << 10              // of a file that is not indexed yet: 5 ms
+	// DefaultDeadline is when Chunks answers: later, the user has typed on.
+	DefaultDeadline = 20 * time.Millisecond
+
+	maxInFlight   = 20       // retrievers at work; one that hangs on a disk must not pile up
+	maxPerSource  = 24       // chunks that one retriever gives
+	maxChunkBytes = 1600     // some forty lines: more is no hint any more
+	minChunkBytes = 240      // the longest signature
+	maxReads      = 32       // files that one query reads
+	maxCounts     = 96       // calls of Count, at some 20 µs for each KB
+	maxFollowed   = 32       // files that one name is followed through
+	maxMoved      = 400      // lines by which a definition may have moved since it was indexed
+	parseNowBytes = 16 << 10 // of a file that is not indexed yet: 5 ms
 )
 
 // Limits of the index. Files beyond them are not in it.
@@ -64,8 +65,17 @@ type Chunk struct {
 	verbatim bool   // Text is those lines
 }
 
-// Sources are the names of the retrievers, in the order of Result.Reports.
-func Sources() []string { return []string{"definition", "import", "edit", "open", "similar"} }
+// The retrievers, in the order of Result.Reports.
+const (
+	Definition = "definition" // of the names around the cursor
+	Import     = "import"     // outlines of what the file imports
+	Edit       = "edit"       // what was edited lately
+	Open       = "open"       // the documents that were used last
+	Similar    = "similar"    // code like that around the cursor
+)
+
+// Sources are the names of the retrievers, in that order.
+func Sources() []string { return []string{Definition, Import, Edit, Open, Similar} }
 
 // Query asks for chunks. It belongs to the caller and is only read.
 type Query struct {
@@ -78,6 +88,9 @@ type Query struct {
 	Budget   int    // tokens for all chunks
 	// Only are the retrievers to ask, out of Sources; nil asks all.
 	Only []string
+	// Deadline is how long Chunks may take; 0 means DefaultDeadline. Retrievers are
+	// told to end after half of it, and waited for as long as three quarters.
+	Deadline time.Duration
 	// Count is how many tokens a text costs. Chunks calls it from one goroutine
 	// and does not interrupt it.
 	Count func(string) int
@@ -125,11 +138,11 @@ type source struct {
 func New() *Retriever {
 	r := &Retriever{index: newIndex(), slots: make(chan struct{}, maxInFlight)}
 	r.sources = []source{
-		{"definition", 1.0, (*search).definitions},
-		{"import", 0.5, (*search).imports},
-		{"edit", 0.8, (*search).edits},
-		{"open", 0.4, (*search).open},
-		{"similar", 0.5, (*search).similar},
+		{Definition, 1.0, (*search).definitions},
+		{Import, 0.5, (*search).imports},
+		{Edit, 0.8, (*search).edits},
+		{Open, 0.4, (*search).open},
+		{Similar, 0.8, (*search).similar},
 	}
 	r.worker = newWorker(r.index)
 	return r
@@ -155,7 +168,10 @@ func (r *Retriever) Close() {
 
 // Chunks answers by the deadline, or when ctx is done, with what there is by then.
 func (r *Retriever) Chunks(ctx context.Context, q Query) Result {
-	ctx, cancel := context.WithTimeout(ctx, deadline)
+	if q.Deadline <= 0 {
+		q.Deadline = DefaultDeadline
+	}
+	ctx, cancel := context.WithTimeout(ctx, q.Deadline)
 	defer cancel()
 	if q.Snapshot == nil || q.Count == nil || q.Budget <= 0 {
 		return Result{}
@@ -188,9 +204,11 @@ type answer struct {
 // gather runs all retrievers and waits for them as long as there is time. One
 // that comes later is not waited for, and ends by itself.
 func (r *Retriever) gather(ctx context.Context, s *search) ([][]Chunk, []Report) {
-	ctx, cancel := context.WithTimeout(ctx, searchTime)
-	defer cancel()
 	begin := time.Now()
+	searching, cancel := context.WithTimeout(ctx, s.Deadline/2)
+	defer cancel()
+	waited, stop := context.WithTimeout(ctx, s.Deadline*3/4)
+	defer stop()
 	answers := make(chan answer, len(r.sources)) // nobody waits to send
 	waiting := 0
 	found := make([][]Chunk, len(r.sources))
@@ -198,24 +216,29 @@ func (r *Retriever) gather(ctx context.Context, s *search) ([][]Chunk, []Report)
 	for i, s := range r.sources {
 		reports[i] = Report{Source: s.name, Missed: true}
 	}
-	for i, source := range r.sources {
-		if only := s.Only; only != nil && !slices.Contains(only, source.name) {
+	for i, from := range r.sources {
+		if only := s.Only; only != nil && !slices.Contains(only, from.name) {
 			reports[i].Missed = false
 			continue
 		}
-		if r.start(ctx, s, i, answers) {
+		if r.start(searching, s, from, func(a answer) { a.source = i; answers <- a }) {
 			waiting++
 		}
 	}
-	for ; waiting > 0; waiting-- {
+	take := func(a answer) {
+		found[a.source] = a.chunks
+		reports[a.source] = Report{Source: r.sources[a.source].name, Found: len(a.chunks), Time: a.time, Failed: a.failed}
+	}
+	for late := false; waiting > 0 && !late; waiting-- {
 		select {
 		case a := <-answers:
-			found[a.source] = a.chunks
-			reports[a.source].Found, reports[a.source].Time = len(a.chunks), a.time
-			reports[a.source].Missed, reports[a.source].Failed = false, a.failed
-		case <-ctx.Done():
-			waiting = 1
+			take(a)
+		case <-waited.Done():
+			late = true
 		}
+	}
+	for len(answers) > 0 { // that came at the same moment
+		take(<-answers)
 	}
 	for i := range reports {
 		if reports[i].Missed {
@@ -225,8 +248,8 @@ func (r *Retriever) gather(ctx context.Context, s *search) ([][]Chunk, []Report)
 	return found, reports
 }
 
-// start runs a retriever, if there is room for it.
-func (r *Retriever) start(ctx context.Context, s *search, i int, answers chan<- answer) bool {
+// start runs a retriever, if there is room for it, and hands on what it finds.
+func (r *Retriever) start(ctx context.Context, s *search, from source, done func(answer)) bool {
 	r.closeMu.Lock()
 	defer r.closeMu.Unlock()
 	if r.closed {
@@ -241,13 +264,13 @@ func (r *Retriever) start(ctx context.Context, s *search, i int, answers chan<- 
 		defer func() { <-r.slots }()
 		begin := time.Now()
 		var chunks []Chunk
-		caught := panics.Try(func() { chunks = r.sources[i].find(s, ctx) })
+		caught := panics.Try(func() { chunks = from.find(s, ctx) })
 		if caught != nil {
-			slog.Error("retrieve: a retriever panicked", "retriever", r.sources[i].name, "panic", caught.Value, "stack", string(caught.Stack))
+			slog.Error("retrieve: a retriever panicked", "retriever", from.name, "panic", caught.Value, "stack", string(caught.Stack))
 			chunks = nil
 		}
 		chunks = slices.Clip(chunks[:min(len(chunks), maxPerSource)])
-		answers <- answer{i, chunks, time.Since(begin), caught != nil}
+		done(answer{chunks: chunks, time: time.Since(begin), failed: caught != nil})
 	})
 	return true
 }

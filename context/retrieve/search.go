@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 
-	"tandem/context/syntax"
 	"tandem/context/workspace"
 )
 
@@ -24,6 +23,9 @@ type search struct {
 	line    int    // of the cursor
 	shown   [2]int // lines of the file that the prompt shows, the end not included
 	limit   int    // bytes of one chunk
+
+	interestsOnce sync.Once
+	wanted        []interest
 
 	textsMu sync.Mutex // guards the rest
 	texts   map[string]*reading
@@ -143,74 +145,6 @@ func (s *search) fileAt(slashed string) *facts {
 		return s.own
 	}
 	return s.index.file(s.places.native[slashed])
-}
-
-// site is a symbol of a file.
-type site struct {
-	*facts
-	at int // in symbols
-}
-
-func (t site) symbol() *symbol { return &t.symbols[t.at] }
-
-// define is where a target's item is defined.
-func (s *search) define(t target) (site, bool) { return s.follow(t, map[string]bool{}) }
-
-// follow goes through what files take out of others and hand on; seen are the
-// places where it was already.
-func (s *search) follow(t target, seen map[string]bool) (site, bool) {
-	var files []*facts
-	for _, file := range t.files {
-		if f := s.fileAt(file); f != nil && len(seen) < maxFollowed && !seen[file+"\x00"+t.item] {
-			seen[file+"\x00"+t.item] = true
-			if at, ok := f.topLevel(t.item); ok {
-				return site{f, at}, true
-			}
-			files = append(files, f)
-		}
-	}
-	for _, f := range files {
-		r := s.resolver(f)
-		for _, m := range f.imports {
-			for _, name := range m.Names {
-				wanted := t.item
-				if name.Name != "*" {
-					if local(name) != t.item {
-						continue
-					}
-					wanted = name.Name
-				}
-				next, ok := r.target(m.Path, wanted)
-				if !ok || next.item == "" {
-					continue
-				}
-				if found, ok := s.follow(next, seen); ok {
-					return found, true
-				}
-			}
-		}
-	}
-	return site{}, false
-}
-
-// local is the name that what is imported goes by: in some languages the last
-// step of a path.
-func local(m syntax.Imported) string {
-	if m.As != "" {
-		return m.As
-	}
-	return m.Name[strings.LastIndexAny(m.Name, ":.")+1:]
-}
-
-// topLevel finds a symbol that others may take out of a file.
-func (f *facts) topLevel(name string) (int, bool) {
-	for i := range f.symbols {
-		if s := &f.symbols[i]; s.name == name && !s.local && s.kind != syntax.Field && s.kind != syntax.Impl &&
-			(s.holder < 0 || f.symbols[s.holder].kind == syntax.Module) && (s.parent == "" || s.holder >= 0) {
-			return i, true
-		}
-	}
-	return 0, false
 }
 
 // display is a path as it is shown: relative to its folder.

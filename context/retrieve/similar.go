@@ -13,11 +13,14 @@ const (
 	linesBelow   = 4
 	maxSimilar   = 48  // files that are looked into
 	windowBlocks = 2   // of which a window consists
-	maxWindows   = 8   // that are given
+	maxWindows   = 4   // that are given
 	perFile      = 2   // of those from one file
 	leastSimilar = 0.1 // share of the weight of both that both have
 	bonusOpen    = 1.2 // for what is open: it is about the same
+	malusTest    = 0.7 // for tests, in code that is none
 	bonusNear    = 1.1 // in the same folder
+	leastWindow  = 400 // bytes; some ten lines
+	excerptLines = 4   // of the grid within a window
 	linesBehind  = 4   // a window: what follows the similar lines is what is about to come
 )
 
@@ -54,6 +57,9 @@ func (s *search) similar(ctx context.Context) []Chunk {
 		} else if folderOf(c.path) == folderOf(s.Path) {
 			bonus = bonusNear
 		}
+		if isTest(c.path) && !isTest(s.Path) {
+			bonus *= malusTest
+		}
 		found = append(found, s.windows(c.facts, weights, bonus)...)
 	}
 	slices.SortStableFunc(found, func(a, b window) int {
@@ -68,22 +74,59 @@ func (s *search) similar(ctx context.Context) []Chunk {
 		if !ok || source.hash != w.hash && w.path != s.Path {
 			continue // its lines are others now
 		}
-		start := w.block * blockLines
-		if c, ok := s.verbatim(w.path, source, start, min(start+windowBlocks*blockLines+linesBehind, source.Lines())); ok {
+		start, end := s.excerpt(source, w.block*blockLines, weights)
+		if c, ok := s.verbatim(w.path, source, start, end); ok {
 			chunks = append(chunks, c)
 		}
 	}
 	return chunks
 }
 
+// excerpt is the part of the window that begins at line first that shares the
+// most and fits into a chunk. Its parts lie on a grid: what is shown should not
+// change with each word that is typed.
+func (s *search) excerpt(source *reading, first int, weights []weighed) (start, end int) {
+	last := min(first+windowBlocks*blockLines+linesBehind, source.Lines())
+	best := -1.0
+	for from := first; from < last; from += excerptLines {
+		value, size := 0.0, 0
+		for to := from; to < last; to += excerptLines {
+			next := min(to+excerptLines, last)
+			var words []uint32
+			for n := to; n < next; n++ {
+				size += len(source.Line(n)) + 1
+				words = appendWords(words, source.Line(n))
+			}
+			slices.Sort(words)
+			shared, _ := shares(weights, slices.Compact(words), nil)
+			if value += shared; size > s.windowBytes() && to > from {
+				break
+			}
+			if value > best {
+				best, start, end = value, from, next
+			}
+		}
+	}
+	return start, end
+}
+
+// windowBytes is the most that a window may have: what is similar shows in a few
+// lines, and definitions want the room.
+func (s *search) windowBytes() int { return max(s.limit/2, leastWindow) }
+
 func folderOf(file string) string { return file[:strings.LastIndexAny(file, `/\`)+1] }
 
-// windowWords are the words around the cursor, ascending.
+// windowWords are the words around the cursor, and what was imported and waits to
+// be used: where others use it is how it is used. They ascend.
 func (s *search) windowWords() []uint32 {
 	var words []uint32
-	for n := s.line - linesAbove; n < s.line+linesBelow; n++ {
-		words = appendWords(words, s.text.Line(n))
+	for _, in := range s.interests() {
+		if in.weight == weightUnused {
+			words = append(words, hashWord(in.name))
+		}
 	}
+	around := s.Text[s.text.LineStart(s.line-linesAbove):s.text.LineStart(s.line+linesBelow)]
+	words = appendWords(words, uncommented(s.family, around))
 	slices.Sort(words)
 	return slices.Compact(words)
 }

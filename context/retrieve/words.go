@@ -50,15 +50,18 @@ func hashWord(word string) uint32 {
 // code is text with its comments and what is quoted on one line made blank, of
 // the same length: words of English are no names. It is a rough reading, which
 // needs no tree and may begin anywhere.
-func code(language, text string) string {
-	comment, quotes := "//", "\"'`"
+func code(language, text string) string { return blanked(language, text, true) }
+
+// uncommented is text with its comments made blank, of the same length.
+func uncommented(language, text string) string { return blanked(language, text, false) }
+
+func blanked(language, text string, quoted bool) string {
+	comment, quotes := commentOf(language), "\"'`"
 	switch language {
 	case "python":
-		comment, quotes = "#", `"'`
+		quotes = `"'`
 	case "shellscript":
-		comment, quotes = "#", `'` // names live in double quotes there
-	case "lua":
-		comment = "--"
+		quotes = `'` // names live in double quotes there
 	case "rust":
 		quotes = `"` // 'a is a lifetime
 	}
@@ -85,12 +88,25 @@ func code(language, text string) string {
 		case strings.IndexByte(quotes, text[i]) >= 0:
 			if closing := closingQuote(text, i); closing > 0 {
 				end = closing
-				blank(i, end)
+				if quoted {
+					blank(i, end)
+				}
 			}
 		}
 		i = end
 	}
 	return string(out)
+}
+
+// commentOf is what begins a comment that its line ends.
+func commentOf(language string) string {
+	switch language {
+	case "python", "shellscript":
+		return "#"
+	case "lua":
+		return "--"
+	}
+	return "//"
 }
 
 // endOf is the offset behind the next end from i on, or the text's.
