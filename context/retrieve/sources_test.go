@@ -311,9 +311,8 @@ func TestDefinition(t *testing.T) {
 	}
 }
 
-func TestReceiver(t *testing.T) {
-	for _, test := range []struct{ name, archive, want string }{
-		{"a field of self, set to a parameter", `
+var receiverTests = []struct{ name, archive, want string }{
+	{"a field of self, set to a parameter", `
 -- model.py --
 class Model: ...
 -- main.py --
@@ -327,7 +326,7 @@ class Agent:
     def run(self):
         self.model.▮
 `, "Model"},
-		{"a field that a base makes by a call", `
+	{"a field that a base makes by a call", `
 -- base.py --
 class Engine: ...
 class Base:
@@ -340,7 +339,7 @@ class Mine(Base):
     def run(self):
         self.engine.▮
 `, "Engine"},
-		{"what a method gives", `
+	{"what a method gives", `
 -- a.ts --
 export class Store { load(id: string): Item { return new Item(); } }
 export class Item { name = ""; }
@@ -349,7 +348,7 @@ import { Store } from "./a";
 function f(store: Store) {
   store.load("x").▮
 `, "Item"},
-		{"a class's own method, of a module", `
+	{"a class's own method, of a module", `
 -- a.py --
 class Config:
     def load(self) -> "Config": ...
@@ -357,7 +356,7 @@ class Config:
 import a
 a.Config().load().▮
 `, "Config"},
-		{"the nearest declaration", `
+	{"the nearest declaration", `
 -- a.java --
 class A {}
 class B {}
@@ -368,9 +367,12 @@ class Main {
         B x = new B();
         x.▮
 `, "B"},
-		{"nothing known", "\n-- a.go --\npackage a\nfunc f() {\n\tx := 1\n\tx.▮\n", ""},
-		{"a module", "\n-- m.py --\nA = 1\n-- a.py --\nimport m\nm.▮\n", ""},
-	} {
+	{"nothing known", "\n-- a.go --\npackage a\nfunc f() {\n\tx := 1\n\tx.▮\n", ""},
+	{"a module", "\n-- m.py --\nA = 1\n-- a.py --\nimport m\nm.▮\n", ""},
+}
+
+func TestReceiver(t *testing.T) {
+	for _, test := range receiverTests {
 		f := newFixture(t, test.archive)
 		got := ""
 		d := newMeanings(newSearch(f.q, f.r.index))
