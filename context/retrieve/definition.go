@@ -19,7 +19,7 @@ const (
 	factorGuessed = 0.6
 	receiverBytes = 32 << 10 // above the cursor, in which a receiver is declared
 	maxChain      = 8        // names between dots
-	maxBases      = 3        // types that one is based on, one on the other
+	maxLineage    = 8        // types that one is based on
 	hopsFrom      = 6        // sites whose signatures are looked into
 )
 
@@ -76,9 +76,11 @@ func (d *defining) look(in interest) {
 	}
 	if in.qualifier == "self" || in.qualifier == "this" {
 		if around, ok := d.around(); ok {
-			if t, ok := d.memberSite(around, in.name, maxBases); ok {
-				d.add(t, in.weight)
-				return
+			for _, t := range d.lineage(around) {
+				if found, ok := d.ownMember(t, in.name); ok {
+					d.add(found, in.weight)
+					return
+				}
 			}
 		}
 	}

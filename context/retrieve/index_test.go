@@ -42,6 +42,15 @@ func TestIndexFollowsTheWorkspace(t *testing.T) {
 	f.index()
 	defines("on_disk", false)
 	defines("written_anew", true)
+	f.open("a.py", "def not_saved(): pass\n")
+	f.index()
+	if err := f.w.Close(f.path("a.py")); err != nil {
+		t.Fatal(err)
+	}
+	f.w.Refresh() // at once with the close
+	f.index()
+	defines("not_saved", false)
+	defines("written_anew", true)
 	f.open("untitled", "")
 	f.w.Refresh()
 	f.index()
@@ -52,6 +61,19 @@ func TestIndexFollowsTheWorkspace(t *testing.T) {
 	defines("written_anew", false)
 	if f.r.index.file(f.path("b.py")) == nil {
 		t.Error("an open document that is in no folder is not indexed")
+	}
+}
+
+func TestRulesThatChange(t *testing.T) {
+	f := newFixture(t, "\n-- a.py --\ndef on_disk(): pass\n-- b.py --\n▮\n")
+	f.open("a.py", "def in_editor(): pass\n")
+	for i, rules := range []string{"", "a.py\n", "# none\n"} {
+		f.write(".gitignore", rules)
+		f.w.Refresh()
+		f.index()
+		if got, want := f.r.index.file(f.path("a.py")) != nil, i != 1; got != want {
+			t.Errorf("with the rules %q the document is indexed: %v, want %v", rules, got, want)
+		}
 	}
 }
 

@@ -306,7 +306,7 @@ func (d *meanings) typeOf(t site) (site, bool) {
 // typeIn is the type that a piece of f names: of a function's signature the
 // last, where languages write what comes out, but for those that write it first.
 func (d *meanings) typeIn(f *facts, text string, signature bool) (site, bool) {
-	text = code(f.family, text[:min(len(text), maxChunkBytes)])
+	text = uncommented(f.family, text[:min(len(text), maxChunkBytes)]) // Python may quote types
 	var found []site
 	eachWord(text, func(start, end int) {
 		if len(found) > maxChain || found != nil && !signature {
@@ -349,35 +349,43 @@ func (d *meanings) walk(t site, chain []step) (site, bool) {
 
 // member is the type of a type's member.
 func (d *meanings) member(t site, name string) (site, bool) {
-	if found, ok := d.memberSite(t, name, maxBases); ok {
-		return d.typeOf(found)
+	for _, t := range d.lineage(t) {
+		if found, ok := d.ownMember(t, name); ok {
+			return d.typeOf(found)
+		}
+		if found, ok := d.ownField(t, name); ok {
+			return found, true
+		}
 	}
-	return d.ownField(t, name)
+	return site{}, false
 }
 
-// memberSite is a type's member, or that of one of what it is based on.
-func (d *meanings) memberSite(t site, name string, bases int) (site, bool) {
-	holder := t.symbol()
+// lineage is a type and what it is based on, the nearest first.
+func (d *meanings) lineage(t site) []site {
+	all := []site{t}
+	for i := 0; i < len(all); i++ {
+		t, s := all[i], all[i].symbol()
+		signature := strings.Replace(s.signature, s.name, " ", 1)
+		eachWord(signature, func(start, end int) {
+			base, ok := d.meaning(t.facts, signature[start:end], qualifierOf(signature, start))
+			if ok && base.symbol().isType() && len(all) < maxLineage && !slices.Contains(all, base) {
+				all = append(all, base)
+			}
+		})
+	}
+	return all
+}
+
+// ownMember is what a type defines itself.
+func (d *meanings) ownMember(t site, name string) (site, bool) {
 	for _, f := range d.packageOf(t.facts) {
 		for i := range f.symbols {
-			if s := &f.symbols[i]; s.name == name && s.parent == holder.name && !s.local {
+			if s := &f.symbols[i]; s.name == name && s.parent == t.symbol().name && !s.local {
 				return site{f, i}, true
 			}
 		}
 	}
-	var found site
-	ok := false
-	signature := strings.Replace(holder.signature, holder.name, " ", 1)
-	eachWord(signature, func(start, end int) {
-		if ok || bases == 0 {
-			return
-		}
-		base, known := d.meaning(t.facts, signature[start:end], qualifierOf(signature, start))
-		if known && base.symbol().isType() && base != t {
-			found, ok = d.memberSite(base, name, bases-1)
-		}
-	})
-	return found, ok
+	return site{}, false
 }
 
 // ownField is the type of a field that a class's own code makes.

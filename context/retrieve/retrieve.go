@@ -142,7 +142,7 @@ func New() *Retriever {
 		{Import, 0.5, (*search).imports},
 		{Edit, 0.8, (*search).edits},
 		{Open, 0.4, (*search).open},
-		{Similar, 0.8, (*search).similar},
+		{Similar, 0.95, (*search).similar},
 	}
 	r.worker = newWorker(r.index)
 	return r

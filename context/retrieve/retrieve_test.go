@@ -187,16 +187,20 @@ func TestChunks(t *testing.T) {
 	}
 }
 
+// TestBudgetIsKept also counts so that a part of a text costs more than its share.
 func TestBudgetIsKept(t *testing.T) {
 	f := newFixture(t, shop)
 	for budget := range 300 {
-		f.q.Budget = budget
-		got, tokens := f.r.Chunks(t.Context(), f.q), 0
-		for _, c := range got.Chunks {
-			tokens += bytesToTokens(c.Text)
-		}
-		if tokens > budget || tokens != got.Tokens {
-			t.Errorf("%d tokens, said to be %d, of %d", tokens, got.Tokens, budget)
+		for _, extra := range []int{0, 20} {
+			f.q.Budget = budget
+			f.q.Count = func(text string) int { return bytesToTokens(text) + extra }
+			got, tokens := f.r.Chunks(t.Context(), f.q), 0
+			for _, c := range got.Chunks {
+				tokens += f.q.Count(c.Text)
+			}
+			if tokens > budget || tokens != got.Tokens {
+				t.Errorf("%d tokens, said to be %d, of %d", tokens, got.Tokens, budget)
+			}
 		}
 	}
 }

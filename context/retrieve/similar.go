@@ -13,13 +13,13 @@ const (
 	linesBelow   = 4
 	maxSimilar   = 48  // files that are looked into
 	windowBlocks = 2   // of which a window consists
-	maxWindows   = 4   // that are given
+	maxWindows   = 3   // that are given
 	perFile      = 2   // of those from one file
 	leastSimilar = 0.1 // share of the weight of both that both have
 	bonusOpen    = 1.2 // for what is open: it is about the same
 	malusTest    = 0.7 // for tests, in code that is none
 	bonusNear    = 1.1 // in the same folder
-	leastWindow  = 400 // bytes; some ten lines
+	leastWindow  = 400 // bytes, if a chunk may have so many; some ten lines
 	excerptLines = 4   // of the grid within a window
 	linesBehind  = 4   // a window: what follows the similar lines is what is about to come
 )
@@ -112,7 +112,7 @@ func (s *search) excerpt(source *reading, first int, weights []weighed) (start, 
 
 // windowBytes is the most that a window may have: what is similar shows in a few
 // lines, and definitions want the room.
-func (s *search) windowBytes() int { return max(s.limit/2, leastWindow) }
+func (s *search) windowBytes() int { return max(s.limit/2, min(s.limit, leastWindow)) }
 
 func folderOf(file string) string { return file[:strings.LastIndexAny(file, `/\`)+1] }
 

@@ -246,6 +246,40 @@ log() {
 source ./lib.sh
 log "$x▮
 `, []string{"log() {"}, nil},
+	{"python: the type that a function gives, which is not imported", `
+-- pool.py --
+class Connection:
+    def send(self, data): ...
+
+def connect(host) -> Connection:
+    return Connection()
+-- main.py --
+from pool import connect
+
+c = connect("here")
+▮
+`, []string{"def connect(host) -> Connection:", "class Connection:"}, nil},
+	{"python: an inherited method of self", `
+-- base.py --
+class Base:
+    def send(self, data): ...
+class Other:
+    def send(self, data, more): ...
+class Third:
+    def send(self, data, more): ...
+class Fourth:
+    def send(self, data, more): ...
+-- middle.py --
+from base import Base
+class Middle(Base):
+    pass
+-- main.py --
+from middle import Middle
+
+class Mine(Middle):
+    def run(self):
+        self.send(1)▮
+`, []string{"class Base:"}, []string{"class Other:"}},
 	{"no import, a rare name", `
 -- far/away.py --
 class Telescope:
@@ -274,6 +308,80 @@ func TestDefinition(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+var receiverTests = []struct{ name, archive, want string }{
+	{"a field of self, set to a parameter", `
+-- model.py --
+class Model: ...
+-- main.py --
+from model import Model
+
+class Agent:
+    def __init__(self, size,
+                 model: Model = None):
+        self.model = model
+
+    def run(self):
+        self.model.▮
+`, "Model"},
+	{"a field that a base makes by a call", `
+-- base.py --
+class Engine: ...
+class Base:
+    def __init__(self):
+        self.engine = Engine()
+-- main.py --
+from base import Base
+
+class Mine(Base):
+    def run(self):
+        self.engine.▮
+`, "Engine"},
+	{"what a method gives", `
+-- a.ts --
+export class Store { load(id: string): Item { return new Item(); } }
+export class Item { name = ""; }
+-- main.ts --
+import { Store } from "./a";
+function f(store: Store) {
+  store.load("x").▮
+`, "Item"},
+	{"a class's own method, of a module", `
+-- a.py --
+class Config:
+    def load(self) -> "Config": ...
+-- main.py --
+import a
+a.Config().load().▮
+`, "Config"},
+	{"the nearest declaration", `
+-- a.java --
+class A {}
+class B {}
+-- main.java --
+class Main {
+    void f() {
+        A x = new A();
+        B x = new B();
+        x.▮
+`, "B"},
+	{"nothing known", "\n-- a.go --\npackage a\nfunc f() {\n\tx := 1\n\tx.▮\n", ""},
+	{"a module", "\n-- m.py --\nA = 1\n-- a.py --\nimport m\nm.▮\n", ""},
+}
+
+func TestReceiver(t *testing.T) {
+	for _, test := range receiverTests {
+		f := newFixture(t, test.archive)
+		got := ""
+		d := newMeanings(newSearch(f.q, f.r.index))
+		if found, ok := d.receiver(f.q.Text[:f.q.Offset]); ok {
+			got = found.symbol().name
+		}
+		if got != test.want {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
 	}
 }
 
@@ -435,6 +543,26 @@ func TestSimilar(t *testing.T) {
 		if len(got) != 1 || got[0].Path != "near"+ext || !strings.Contains(got[0].Text, "ledger.closeBooks()") || len(got[0].Text) > f.q.Budget*7/8 {
 			t.Errorf("%s: chunks\n%s", ext, shown(got))
 		}
+	}
+}
+
+// TestSimilarUse looks for how others use what was imported and is not used yet.
+func TestSimilarUse(t *testing.T) {
+	f := newFixture(t, `
+-- a.py --
+def open_ledger(path, mode): ...
+-- b.py --
+from a import open_ledger
+
+book = open_ledger(path / "book", mode="r")
+-- main.py --
+from a import open_ledger
+`+strings.Repeat("\n# filler", 20)+`
+def f():
+    return ▮
+`)
+	if got := shown(f.chunks(Similar)); !strings.Contains(got, `open_ledger(path / "book", mode="r")`) {
+		t.Errorf("chunks\n%s", got)
 	}
 }
 
