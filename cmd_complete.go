@@ -67,7 +67,7 @@ func (c *completeCmd) Run(a *app) error {
 	case a.JSON:
 		return encodeLine(a.out, s)
 	case c.Show:
-		_, err = fmt.Fprint(a.out, around(doc, s.Text), m.cost(e.last, s))
+		_, err = fmt.Fprint(a.out, around(doc, s), m.cost(e.last, s))
 	default:
 		if _, err = fmt.Fprint(a.out, s.Text); err == nil {
 			err = a.endLine()

@@ -15,16 +15,16 @@ const (
 	showBelow = 6
 )
 
-// around is doc's text around the cursor with ghost dim in it. NO_COLOR
-// replaces the colour by brackets.
-func around(doc completion.Document, ghost string) string {
-	before, after := lastLines(doc.Text[:doc.Offset], showAbove), firstLines(doc.Text[doc.Offset:], showBelow)
+// around is doc's text around the cursor with s dim in it, in the place of what it
+// replaces. NO_COLOR replaces the colour by brackets.
+func around(doc completion.Document, s completion.Suggestion) string {
+	before, after := lastLines(doc.Text[:doc.Offset], showAbove), firstLines(doc.Text[doc.Offset+s.Replace:], showBelow)
 	dim, plain := "\x1b[2m", "\x1b[0m"
 	if os.Getenv("NO_COLOR") != "" {
 		dim, plain = "⟦", "⟧"
 	}
 	// Each line is dimmed by itself, for pagers that begin anew on every line.
-	ghost = dim + strings.ReplaceAll(ghost, "\n", plain+"\n"+dim) + plain
+	ghost := dim + strings.ReplaceAll(s.Text, "\n", plain+"\n"+dim) + plain
 	return strings.TrimRight(before+ghost+after, "\n") + "\n"
 }
 

@@ -39,7 +39,8 @@ type Options struct {
 // Suggestion is text to insert at the cursor and what it cost. Its JSON is what
 // the complete command prints.
 type Suggestion struct {
-	Text          string  `json:"text"` // "" if there is nothing worth showing
+	Text          string  `json:"text"`              // "" if there is nothing worth showing
+	Replace       int     `json:"replace,omitempty"` // bytes right of the cursor, on its line, that Text replaces
 	Layout        string  `json:"layout"`
 	PromptTokens  int     `json:"prompt_tokens"`
 	CachedTokens  int     `json:"cached_tokens"`  // of the prompt, found in the KV cache
@@ -48,7 +49,8 @@ type Suggestion struct {
 	TTFTMillis    float64 `json:"ttft_ms"`  // until the first text came
 	TotalMillis   float64 `json:"total_ms"` // until the suggestion stood
 	// Stop says why the text ends: a rule of this package ("line", "lines",
-	// "blank", "dedent", "block", "suffix", "special") or the engine's reason.
+	// "blank", "dedent", "block", "bracket", "suffix", "repeat", "special"), the
+	// parser ("syntax") or the engine's reason.
 	Stop string `json:"stop"`
 	// Typed is what Type had typed when it asked for this suggestion.
 	Typed string `json:"typed,omitempty"`
@@ -60,11 +62,12 @@ type Suggestion struct {
 // Completer completes documents with one engine. It holds no state of its own
 // and is safe for concurrent use; the engine stays its caller's.
 type Completer struct {
-	engine engine.Engine
+	engine     engine.Engine
+	checkLimit time.Duration // of the parser, once the engine has ended
 }
 
 // New returns a Completer that asks e.
-func New(e engine.Engine) *Completer { return &Completer{engine: e} }
+func New(e engine.Engine) *Completer { return &Completer{engine: e, checkLimit: checkLimit} }
 
 // Complete suggests what to insert at doc's cursor. It returns ctx's error when
 // ctx ends first.
@@ -126,15 +129,16 @@ func (c *Completer) request(before, suffix string, layout prompt.Layout, opts Op
 
 // finish makes a suggestion of all that the engine said.
 func (r rule) finish(raw string, res engine.Result) Suggestion {
-	text, stop := r.cut(raw, true)
+	text, stop := r.cutLines(raw, true)
+	broken := false
 	if stop == "" {
 		stop = string(res.Stop)
-		if res.Stop == engine.StopLimit {
-			text = wholeLines(text)
-		}
+		broken = res.Stop == engine.StopLimit
 	}
+	text, replace := r.tidy(text, broken)
 	return Suggestion{
-		Text:          r.tidy(text),
+		Text:          r.lineEnds(text),
+		Replace:       replace,
 		PromptTokens:  res.PromptTokens,
 		CachedTokens:  res.CachedTokens,
 		PrefillTokens: res.PrefillTokens,

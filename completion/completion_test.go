@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -61,38 +62,51 @@ func at(text string) Document {
 	return Document{Path: "a.go", Text: before + after, Offset: len(before)}
 }
 
+// atIn is at for a file of another language.
+func atIn(path, text string) Document {
+	doc := at(text)
+	doc.Path = path
+	return doc
+}
+
+// TestRules has no parser look at its texts: they are not whole files.
 func TestRules(t *testing.T) {
 	for _, test := range []struct{ name, doc, says, want, stop string }{
-		{"line: text to the right", "x = f(¦)\ny\n", "a, b\nc", "a, b", "line"},
-		{"line: blanks to the right are none", "x = ¦  \n", "1\ny = 2\n\n", "1\ny = 2", "blank"},
+		{"line: text to the right", "x = f(¦, c)\ny\n", "a, b\nc", "a, b", "line"},
+		{"line: blanks to the right are none", "\t¦  \n", "x = 1\n\ty = 2\n\n", "x = 1\n\ty = 2", "blank"},
 		{"line: own closing bracket stays", "x = f(¦)\n", "g()", "g()", "token"},
 		{"line: doubled closing bracket goes", "x = f(¦)\n", "g())", "g()", "token"},
 		{"line: doubled rest goes", "for ¦ in xs:\n", "x in xs:", "x", "token"},
 		{"line: doubled sign goes", "a ¦;\n", "= 1;", "= 1", "token"},
-		{"line: a line break first", "f(¦)\n", "\n  a", "", "line"},
+		{"line: a line break first", "f(a, ¦)\n", "\n  b", "", "line"},
+		{"a statement and no more", "x = ¦\n", "1\ny = 2\n", "1", "line"},
+		{"a statement below a complete one", "x = 1¦\n", "\ny = 2\nz = 3\n", "\ny = 2", "line"},
 		{"blank line ends", "def f():¦\n", "\n    return 1\n\ndef g():", "\n    return 1", "blank"},
 		{"own line complete", "import os¦\n", "\n\n\ndef g():", "", "blank"},
-		{"dedent ends", "def f():\n    x = ¦\n", "1\n    return x\ny = 2", "1\n    return x", "dedent"},
+		{"dedent ends", "def f():\n    ¦\n", "x = 1\n    return x\ny = 2", "x = 1\n    return x", "dedent"},
 		{"return to the start ends", "if x:¦\n", "\n    f()\ny = 2\n", "\n    f()", "block"},
-		{"on an empty line statements go on", "\t¦\n}\n", "if x {\n\t\tf()\n\t}\n\treturn y\n}\n", "if x {\n\t\tf()\n\t}\n\treturn y", "dedent"},
+		{"on an empty line statements go on", "f {\n\t¦\n}\n", "if x {\n\t\tf()\n\t}\n\treturn y\n}\n", "if x {\n\t\tf()\n\t}\n\treturn y", "bracket"},
 		{"a closing bracket stays", "func f() {¦\n", "\n\treturn\n}\nfunc g() {", "\n\treturn\n}", "block"},
 		{"else after a bracket stays", "\tif x {¦\n", "\n\t\ta()\n\t} else {\n\t\tb()\n\t}\n\tc()\n", "\n\t\ta()\n\t} else {\n\t\tb()\n\t}", "block"},
+		{"a blank line in brackets", "\t¦\n", "f(a,\n\n\t\tb)\n\tg()\n\n", "f(a,\n\n\t\tb)\n\tg()", "blank"},
 		{"indentation by the model", "def f():\n¦\n", "    a = 1\n    return a\nb", "    a = 1\n    return a", "dedent"},
-		{"blank lines first", "def f():\n    ¦\n", "\n\n    a = 1\nb", "\n\n    a = 1", "dedent"},
+		{"blank lines first", "def f():\n    ¦\n", "\n\n    a = 1\nb", "a = 1", "dedent"},
 		{"the next line again", "a = 1\n¦\n\nprint(a)\n", "b = 2\nprint(a)\n", "b = 2", "suffix"},
 		{"the next line at once", "\tre¦\n\treturn x\n", "turn x\n", "", "suffix"},
 		{"the next line, unfinished", "¦\nfoo()\n", "foo()\nx", "", "suffix"},
 		{"the body is there", "if x¦\n\tf()\n", ":\n\tg()\n", ":", "line"},
 		{"the body is there, the cursor above it", "if x:\n¦\n\tf()\n", "\tg()\n\th()\n\n", "\tg()\n\th()", "blank"},
 		{"another indentation is another line", "if a {\n\tif b {¦\n}\n", "\n\t\tc()\n\t}\n", "\n\t\tc()\n\t}", "token"},
-		{"too many lines", "x¦\n", strings.Repeat("a\n", 30), strings.Repeat("a\n", 15) + "a", "lines"},
+		{"too many lines", "¦\n", numbered(30), strings.TrimSuffix(numbered(maxLines), "\n"), "lines"},
 		{"special token spelled out", "x = ¦\n", "1<|file_sep|>b", "1", "special"},
 		{"only blanks", "x¦\n", "  \n", "", "token"},
-		{"carriage returns", "x = ¦\r\ny\r\n", "1\r\ny\r\n", "1", "suffix"},
+		{"carriage returns", "\t¦\r\n\ty\r\n", "x\r\n\ty\r\n", "x", "suffix"},
 		{"nothing", "¦", "", "", "token"},
 	} {
 		e := &scripted{says: test.says, stop: engine.StopToken}
-		got, err := New(e).Complete(context.Background(), at(test.doc), Options{})
+		c := New(e)
+		c.checkLimit = 0
+		got, err := c.Complete(context.Background(), at(test.doc), Options{})
 		if err != nil {
 			t.Errorf("%s: %v", test.name, err)
 			continue
@@ -103,11 +117,27 @@ func TestRules(t *testing.T) {
 	}
 }
 
+// numbered are lines that differ.
+func numbered(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "a%d\n", i)
+	}
+	return b.String()
+}
+
 // A suggestion must end the decoding as soon as its rule is sure.
 func TestRulesStopTheEngine(t *testing.T) {
 	for _, test := range []struct{ doc, says, needed string }{
 		{"x = f(¦)\n", "a\nmore text", "a\n"},
 		{"if x:¦\n", "\n    f()\ny = 2\nmore", "\n    f()\ny"},
+		{"x = 1 ¦\n", "+ 1\ny = 2", "+ 1\ny"},
+		{"x = f(a, ¦) + b\n", "c) + b\nmore", "c)"},
+		{"for {\n\t¦\n}\n", "x()\n}\nmore", "x()\n}"},
+		{"f(¦)\n", "func() {\n\tx()\n})\nmore", "func() {\n\tx()\n})\n"},
+		{"f(¦)\n", "\n\ta,\n)\nmore", "\n\ta,\n)"},
+		{"// ¦\nx\n", "say\n// more", "say\n"},
+		{"a\n¦\n", "x1()\nx1()\nx1()\nmore", "x1()\nx1()\nx1()\n"},
 		{"x = ¦\n", "1\n\nmore", "1\n\n"},
 		{"x = ¦\n", "1<|endoftext|>more", "1<|endoftext|>"},
 	} {
@@ -129,7 +159,7 @@ func TestLimitDropsTheBrokenLine(t *testing.T) {
 		"\n    a = 1 +":     "\n    a = 1 +",
 	} {
 		e := &scripted{says: says, stop: engine.StopLimit}
-		got, err := New(e).Complete(context.Background(), at("¦\n"), Options{})
+		got, err := New(e).Complete(context.Background(), atIn("a.txt", "¦\n"), Options{})
 		if err != nil || got.Text != want || got.Stop != "limit" {
 			t.Errorf("%q: %q (%s), %v, want %q", says, got.Text, got.Stop, err, want)
 		}

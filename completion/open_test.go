@@ -8,12 +8,12 @@ import (
 	"tandem/models"
 )
 
-// openModel opens the real 0.5B on the CPU, or skips the test.
-func openModel(t *testing.T) engine.Engine {
+// openModel opens a real model on the CPU, or skips the test.
+func openModel(t *testing.T, name string) engine.Engine {
 	t.Helper()
-	path, _, err := models.Resolve("", "qwen2.5-coder-0.5b")
+	path, _, err := models.Resolve("", name)
 	if err != nil {
-		t.Skipf("left out: the real model is not on this machine; run `tandem pull`: %v", err)
+		t.Skipf("left out: the real model is not on this machine; run `tandem pull %s`: %v", name, err)
 	}
 	device, err := cpu.Open(cpu.Options{})
 	if err != nil {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"tandem/context/syntax"
 )
 
 // ErrSuperseded is the cause (context.WithCancelCause) with which a request is
@@ -35,11 +37,15 @@ type Session struct {
 	streams     []*stream // the last is the newest; only that one may still run
 	stopWarming context.CancelFunc
 	burst       burst
+	checker     checker
 }
 
 // NewSession begins a document.
 func (c *Completer) NewSession() *Session {
-	return &Session{completer: c, now: time.Now, stopWarming: func() {}}
+	return &Session{
+		completer: c, now: time.Now, stopWarming: func() {},
+		checker: checker{parseLimit: max(c.checkLimit, syntax.DefaultLimit)},
+	}
 }
 
 // Complete suggests what to insert at doc's cursor. Only the newest request of a
@@ -97,7 +103,7 @@ func (s *Session) streamFor(ctx context.Context, doc Document, opts Options) (st
 		}
 	}
 	s.stopNewest(nil)
-	st, err = startStream(context.WithoutCancel(ctx), s.completer, doc, s.burst.suffix(before, after, s.now()), opts)
+	st, err = startStream(context.WithoutCancel(ctx), s.completer, doc, s.checker.begin(doc), s.burst.suffix(before, after, s.now()), opts)
 	if err != nil {
 		return nil, "", false, err
 	}
@@ -151,6 +157,7 @@ func (s *Session) Stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stopNewest(nil)
+	s.checker.close()
 }
 
 // stopNewest stops what may still run, unless it is but.

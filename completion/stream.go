@@ -21,6 +21,7 @@ import (
 type stream struct {
 	before, after string // the document at its beginning, apart at the cursor
 	rule          rule
+	syntax        *check
 	cancel        context.CancelFunc
 
 	mu      sync.Mutex
@@ -33,9 +34,9 @@ type stream struct {
 	waiting int // requests
 }
 
-// startStream asks c's engine to complete doc; the prompt shows suffix after the
-// cursor. ctx ends it, and so does stop.
-func startStream(ctx context.Context, c *Completer, doc Document, suffix string, opts Options) (*stream, error) {
+// startStream asks c's engine to complete doc, which syntax is a check of; the
+// prompt shows suffix after the cursor. ctx ends it, and so does stop.
+func startStream(ctx context.Context, c *Completer, doc Document, syntax *check, suffix string, opts Options) (*stream, error) {
 	layout, err := layoutFor(c.engine.Info(), opts.Layout)
 	if err != nil {
 		return nil, err
@@ -43,7 +44,7 @@ func startStream(ctx context.Context, c *Completer, doc Document, suffix string,
 	ctx, cancel := context.WithCancel(ctx)
 	s := &stream{
 		before: doc.Text[:doc.Offset], after: doc.Text[doc.Offset:], rule: ruleAt(doc),
-		cancel: cancel, changed: make(chan struct{}),
+		syntax: syntax, cancel: cancel, changed: make(chan struct{}),
 	}
 	go func() {
 		defer cancel()
@@ -64,7 +65,7 @@ func (s *stream) run(ctx context.Context, c *Completer, path, suffix string, lay
 	if err != nil {
 		err = fmt.Errorf("completion: %s, layout %s: %w", path, layout.Name(), err)
 	}
-	final := s.rule.finish(raw.String(), res)
+	final := s.syntax.cut(s.rule.finish(raw.String(), res), s.rule, c.checkLimit)
 	final.Layout, final.TotalMillis = layout.Name(), millis(time.Since(begin))
 	s.update(func() {
 		s.text, s.result, s.err, s.ended = final.Text, final, err, true

@@ -53,11 +53,11 @@ func (c sessions) Complete(ctx context.Context, q Question) (Answer, error) {
 		return Answer{}, err
 	}
 	if s.Reused {
-		return Answer{Text: s.Text, Stages: []ExplanationStage{{Name: "suggestion", MS: s.TotalMillis, Note: "an earlier request's, what was typed of it taken off"}}}, nil
+		return Answer{Text: s.Text, Replace: s.Replace, Stages: []ExplanationStage{{Name: "suggestion", MS: s.TotalMillis, Note: "an earlier request's, what was typed of it taken off"}}}, nil
 	}
 	note := fmt.Sprintf("layout %s, %d prompt tokens, %d of them cached, %d computed, %d decoded, ended by %s",
 		s.Layout, s.PromptTokens, s.CachedTokens, s.PrefillTokens, s.DecodedTokens, s.Stop)
-	return Answer{Text: s.Text, Stages: []ExplanationStage{
+	return Answer{Text: s.Text, Replace: s.Replace, Stages: []ExplanationStage{
 		{Name: "first text", MS: s.TTFTMillis}, {Name: "suggestion", MS: s.TotalMillis, Note: note},
 	}}, nil
 }

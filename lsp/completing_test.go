@@ -69,7 +69,7 @@ func TestSuperseded(t *testing.T) {
 // TestSupersededElsewhere: for another place, the engine's work for the older one
 // ends.
 func TestSupersededElsewhere(t *testing.T) {
-	s := newScript([]string{"a", hold, "never"}, []string{"b"})
+	s := newScript([]string{"a", hold, "never"}, []string{"/*b*/"})
 	s.stubborn = 2
 	e := running(t, s, source)
 	first := e.suggest("a.go", behindReturn, automatic)
@@ -78,7 +78,7 @@ func TestSupersededElsewhere(t *testing.T) {
 	if code := first.code(e); code != -32800 {
 		t.Errorf("the older request: code %d", code)
 	}
-	if got := second.text(e); got != "b" {
+	if got := second.text(e); got != "/*b*/" {
 		t.Errorf("the newer request: %q", got)
 	}
 	s.finished(2)

@@ -106,6 +106,10 @@ func TestCutSpecial(t *testing.T) {
 		"a<|im_end|>\n<|file_sep|>b":   "a",
 		"<|fim_pad|>":                  "",
 		"a<|file_sep|>\n<|im_end|>end": "a",
+		"a\n</s>b":                     "a\n",
+		"<s>a</s>b":                    "<s>a</s>b",
+		"a<fim_middle>b":               "a",
+		"a<｜fim▁end｜>b":                "a",
 	} {
 		if got := CutSpecial(text); got != want {
 			t.Errorf("%q: %q, want %q", text, got, want)

@@ -1,6 +1,7 @@
 package prompt
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -24,13 +25,26 @@ func StopTokens() []string {
 	}
 }
 
-// CutSpecial returns text up to the first spelling of a stop token in it. A
+// spelledTokens are special tokens of other models. Some have met them in what
+// they were trained on, and say them letter by letter.
+func spelledTokens() []string {
+	return []string{
+		"<|end|>", "<|end_of_text|>", "<|eot_id|>", "<|assistant|>", "<|user|>", "<|system|>", "<|file_separator|>",
+		"<fim_prefix>", "<fim_suffix>", "<fim_middle>", "<fim_pad>", "<file_sep>", "<repo_name>", "<EOT>", "<｜",
+	}
+}
+
+// CutSpecial returns text up to the first spelling of a special token in it. A
 // small model sometimes spells one out in ordinary tokens.
 func CutSpecial(text string) string {
-	for _, t := range StopTokens() {
+	for _, t := range slices.Concat(StopTokens(), spelledTokens()) {
 		if i := strings.Index(text, t); i >= 0 {
 			text = text[:i]
 		}
+	}
+	// This one is also a tag of HTML, where another begins what it ends.
+	if i := strings.Index(text, "</s>"); i >= 0 && !strings.Contains(text[:i], "<s") {
+		text = text[:i]
 	}
 	return text
 }
