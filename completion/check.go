@@ -22,8 +22,10 @@ const (
 
 // checker knows the syntax of a document's last text, so that parsing the next
 // one costs what has changed. It belongs to a Session, which closes it; its
-// methods may be called from any goroutine.
+// methods may be called from any goroutine. mu guards what follows it.
 type checker struct {
+	parseLimit time.Duration // of a document; 0 is the parser's own
+
 	mu     sync.Mutex
 	tree   *syntax.Tree // nil if none has been parsed yet
 	newest int          // checks begun
@@ -71,11 +73,11 @@ func (c *checker) parse(lang *syntax.Language, text string) *syntax.Tree {
 	last := c.tree
 	c.mu.Unlock()
 	if last != nil && last.Language() == lang {
-		if tree, err := last.Edit(text, syntax.Options{}); err == nil {
+		if tree, err := last.Edit(text, syntax.Options{Limit: c.parseLimit}); err == nil {
 			return tree
 		}
 	}
-	tree, err := syntax.Parse(lang, text, syntax.Options{})
+	tree, err := syntax.Parse(lang, text, syntax.Options{Limit: c.parseLimit})
 	if err != nil {
 		return nil
 	}
@@ -121,7 +123,7 @@ func (k *check) cut(s Suggestion, r rule, limit time.Duration) Suggestion {
 	case <-timer.C:
 		return s
 	}
-	if k.tree == nil || r.isComment(s.Text) || k.errors > 0 && r.lexis.macros && r.closesAll(s.Text) || k.parses(s.Text, s.Replace, deadline) {
+	if k.tree == nil || r.staysText(s.Text) || k.errors > 0 && r.lexis.macros && r.closesAll(s.Text) || k.parses(s.Text, s.Replace, deadline) {
 		return s
 	}
 	if s.Stop == timeUp && (r.lexis.words || k.parses(s.Text+r.pending(s.Text), s.Replace, deadline)) {

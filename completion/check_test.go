@@ -33,7 +33,7 @@ func TestCheck(t *testing.T) {
 		{"a.c", "int x;\n¦\nint z;\n", "int y;[", "int y;"},
 	} {
 		doc := atIn(test.path, test.doc)
-		var c checker
+		c := checker{parseLimit: time.Minute}
 		got := c.begin(doc).cut(Suggestion{Text: test.text}, ruleAt(doc), time.Minute)
 		c.close()
 		if got.Text != test.want || (got.Stop == "syntax") != (got.Text != test.text) {
@@ -74,7 +74,7 @@ func TestSessionChecks(t *testing.T) {
 // What ends out of order, or behind the end, is closed all the same.
 func TestCheckerCloses(t *testing.T) {
 	before := syntax.Live()
-	var c checker
+	c := checker{parseLimit: time.Minute}
 	var checks []*check
 	for _, text := range []string{"package a\n", "package b\n", "package c\n"} {
 		checks = append(checks, c.begin(Document{Path: "a.go", Text: text}))
@@ -105,7 +105,7 @@ func TestCheckInTime(t *testing.T) {
 	if got := never.cut(Suggestion{Text: "("}, ruleAt(doc), time.Microsecond); got.Text != "(" {
 		t.Errorf("a parse that does not end: %+v", got)
 	}
-	var c checker
+	c := checker{parseLimit: time.Minute}
 	defer c.close()
 	k := c.begin(doc)
 	<-k.done

@@ -20,7 +20,7 @@ var (
 
 const (
 	cursorMark    = "<|cursor|>" // as the complete command finds it
-	parseShareMin = 70           // percent of the completed files that must parse
+	parseShareMin = 90           // percent of the completed files that must parse
 )
 
 // cursorFile is a file of testdata/cursors.

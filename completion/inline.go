@@ -51,10 +51,18 @@ func (r rule) comments() bool {
 	return r.inText() && r.open[len(r.open)-1].kind == comment && r.open[len(r.open)-1].inLine()
 }
 
-// isComment reports whether text is a comment, or the rest of one.
-func (r rule) isComment(text string) bool {
-	return !strings.Contains(text, "\n") &&
-		(r.comments() || r.lexis.line != "" && strings.HasPrefix(strings.TrimLeft(r.left+text, " \t"), r.lexis.line))
+// staysText reports whether text is a comment, or goes on in the string or comment
+// that the cursor is in: there is nothing in it to be parsed.
+func (r rule) staysText(text string) bool {
+	if strings.Contains(text, "\n") {
+		return false
+	}
+	if r.lexis.line != "" && strings.HasPrefix(strings.TrimLeft(r.left+text, " \t"), r.lexis.line) {
+		return true
+	}
+	s := newScanner(r.lexis, r.open)
+	s.scan(text, 0, len(text), func(closing) bool { return true })
+	return r.inText() && s.own() == 0 && s.base == len(r.open)
 }
 
 // between is cut for a cursor before closing signs: what is missing goes on as

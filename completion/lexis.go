@@ -34,8 +34,8 @@ var (
 	lexisGo     = newLexis(lexis{quotes: []string{`"`, "`"}, raw: "`", chars: true, line: "//", comment: [2]string{"/*", "*/"}})
 	lexisScript = newLexis(lexis{quotes: []string{`"`, `'`, "`"}, holed: "`", hole: "${", line: "//", comment: [2]string{"/*", "*/"}})
 	lexisPython = newLexis(lexis{quotes: []string{`"""`, `'''`, `"`, `'`}, holed: `"'`, hole: "{", prefix: "fF", line: "#", indents: true})
-	lexisLua    = newLexis(lexis{quotes: []string{`"`, `'`}, line: "--", comment: [2]string{"--[[", "]]"}})
-	lexisShell  = newLexis(lexis{quotes: []string{`"`, `'`}, raw: `'`, holed: `"`, hole: "$", line: "#", stray: true})
+	lexisLua    = newLexis(lexis{quotes: []string{`"`, `'`}, line: "--", comment: [2]string{"--[[", "]]"}, words: true})
+	lexisShell  = newLexis(lexis{quotes: []string{`"`, `'`}, raw: `'`, holed: `"`, hole: "$", line: "#", stray: true, words: true})
 	lexisOther  = newLexis(lexis{quotes: []string{`"`}, unknown: true})
 )
 

@@ -9,7 +9,7 @@ import (
 
 // Limits of what a rule looks at around the cursor.
 const (
-	aroundBytesMax = 64 << 10 // on each side, for brackets: 2,000 lines, a fraction of a millisecond
+	aroundBytesMax = 64 << 10 // on each side, for brackets: 2,000 lines, less than a millisecond
 	linesNear      = 8        // that are not blank, on each side, for repeats
 )
 
@@ -44,14 +44,14 @@ func ruleAt(doc Document) rule {
 	start := strings.LastIndexByte(before, '\n') + 1
 	r := rule{
 		lexis:  lexisOf(doc.Path),
-		left:   before[start:],
+		left:   before[max(start, len(before)-aroundBytesMax):],
 		above:  linesAbove(before[:start]),
 		below:  linesBelow(under),
 		crlf:   strings.HasSuffix(rest, "\r") || strings.HasSuffix(before[:start], "\r\n"),
 		fenced: strings.HasPrefix(before, fence) || strings.Contains(before, "\n"+fence),
 	}
 	if !blank(rest) {
-		r.rest = strings.TrimRight(rest, " \t\r")
+		r.rest = strings.TrimRight(rest[:min(len(rest), aroundBytesMax)], " \t\r")
 	}
 	r.indent = indentationOf(before, under)
 	r.readAround(before, after)

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"sync"
 	"time"
+
+	"tandem/context/syntax"
 )
 
 // ErrSuperseded is the cause (context.WithCancelCause) with which a request is
@@ -41,7 +43,10 @@ type Session struct {
 
 // NewSession begins a document.
 func (c *Completer) NewSession() *Session {
-	return &Session{completer: c, stopWarming: func() {}, pause: time.NewTimer(0)}
+	return &Session{
+		completer: c, stopWarming: func() {}, pause: time.NewTimer(0),
+		checker: checker{parseLimit: max(c.checkLimit, syntax.DefaultLimit)},
+	}
 }
 
 // Complete suggests what to insert at doc's cursor. Only the newest request of a

@@ -40,7 +40,7 @@ func TestTruth(t *testing.T) {
 			places++
 			doc := Document{Path: path, Text: text[:h.from] + text[h.to:], Offset: h.from}
 			truth, after := text[h.from:h.to], text[h.to:]
-			var c checker
+			c := checker{parseLimit: time.Minute}
 			k, r := c.begin(doc), ruleAt(doc)
 			if k.cut(Suggestion{Text: truth}, r, time.Minute).Text == truth {
 				kept++
