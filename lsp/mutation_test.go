@@ -45,7 +45,7 @@ func TestMutations(t *testing.T) {
 			said := m.try(t, source, nameOf(file))
 			done++
 			prose := strings.Join(strings.Fields(string(a.Comment)), " ")
-			list += fmt.Sprintf("| %s | %s | %s: `%s` → `%s` | %s |\n", nameOf(file), prose, m.file, cell(m.old), cell(m.new), cell(said))
+			list += fmt.Sprintf("| %s | %s | %s: `%s` → %s | %s |\n", nameOf(file), prose, m.file, cell(m.old), code(m.new), cell(said))
 		})
 	}
 	if !*mutations {
@@ -98,9 +98,18 @@ func (m mutation) try(t *testing.T, source, session string) string {
 		t.Errorf("%s without\n%s\nis not seen to fail:\n%s", m.file, m.old, out)
 		return ""
 	}
-	_, said, _ = strings.Cut(said, session+", ")
-	said, _, _ = strings.Cut(said, "\n")
-	return said
+	_, said, _ = strings.Cut(said, "_test.go:") // behind the result's own line
+	_, said, _ = strings.Cut(said, ": ")
+	said, _, _ = strings.Cut(strings.TrimPrefix(said, session+", "), "\n")
+	return fmt.Sprintf("%.200s", said)
+}
+
+// code is a text for a table that may be empty.
+func code(text string) string {
+	if text == "" {
+		return "nothing"
+	}
+	return "`" + cell(text) + "`"
 }
 
 // cell is text for a table.
