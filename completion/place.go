@@ -22,6 +22,13 @@ const idle = 2 * time.Second
 // of them, and prefilling all of a prompt at every pause would only make heat.
 const chunksAge = time.Minute
 
+// Tokens of a brief place: some fifteen lines above the cursor and four below,
+// which two cores prefill in half a second.
+const (
+	briefPrefixTokens = 192
+	briefSuffixTokens = 48
+)
+
 // place is where somebody types, and what prompts show there beside the text
 // before the cursor. It stands before the text being typed (layout spm-tail), so
 // a change of it would cost everything: it stays as it was found, until the
@@ -29,8 +36,11 @@ const chunksAge = time.Minute
 // lacks meanwhile is a closing sign that the editor inserted, or an edit in
 // another file; the rules compare with the live text.
 type place struct {
-	after string    // the text after the cursor when the place was new
-	since time.Time // when repository was new
+	after  string    // the text after the cursor when the place was new
+	suffix string    // what prompts show of it
+	from   int       // the byte of the document at which they begin
+	brief  bool      // they show little, until the whole is prefilled
+	since  time.Time // when repository was new
 	// repository gathers at its first call and then gives the same again.
 	repository func() repository
 }
@@ -44,6 +54,7 @@ type repository struct {
 // newPlace is doc's place. Chunks that earlier showed stay where they were.
 func (c *Completer) newPlace(doc Document, opts Options, earlier *place) *place {
 	p := &place{after: doc.Text[doc.Offset:], since: c.now()}
+	p.suffix = p.after
 	p.repository = sync.OnceValue(func() repository {
 		var before []retrieve.Chunk
 		if earlier != nil {
@@ -54,18 +65,33 @@ func (c *Completer) newPlace(doc Document, opts Options, earlier *place) *place 
 	return p
 }
 
+// briefPlace is doc's place with the lines around the cursor alone.
+func (c *Completer) briefPlace(doc Document) *place {
+	p := &place{after: doc.Text[doc.Offset:], brief: true, repository: func() repository { return repository{} }}
+	w := prompt.Window{PrefixTokens: briefPrefixTokens, SuffixTokens: briefSuffixTokens}
+	fim := w.Near(doc.Text[:doc.Offset], p.after, c.engine.CountTokens)
+	p.suffix, p.from = fim.Suffix, doc.Offset-len(fim.Prefix)
+	return p
+}
+
+// view is what prompts show there when before stands before the cursor.
+func (p *place) view(before string) view {
+	return view{before[min(p.from, len(before)):], p.suffix, p.repository().shown}
+}
+
 // renewed is the same place with what doc's text now is after the cursor, and with
 // chunks that are not old.
 func (c *Completer) renewed(p *place, doc Document, opts Options) *place {
 	if c.now().Sub(p.since) >= chunksAge {
 		return c.newPlace(doc, opts, p)
 	}
-	return &place{after: doc.Text[doc.Offset:], since: p.since, repository: p.repository}
+	after := doc.Text[doc.Offset:]
+	return &place{after: after, suffix: after, since: p.since, repository: p.repository}
 }
 
-// holds reports whether after, the text behind a cursor, is still p's.
-func (p *place) holds(after string) bool {
-	return p != nil && withoutClosers(after) == withoutClosers(p.after)
+// holds reports whether a cursor between before and after is still at p.
+func (p *place) holds(before, after string) bool {
+	return p != nil && len(before) >= p.from && withoutClosers(after) == withoutClosers(p.after)
 }
 
 // withoutClosers drops what editors insert behind the cursor by themselves.

@@ -2,6 +2,7 @@ package completion
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -109,11 +110,64 @@ func TestPromptShowsOtherFiles(t *testing.T) {
 	if !strings.Contains(later, "func NewBrush") {
 		t.Errorf("a pause after a long time left the prompt's beginning %q", later)
 	}
-	if _, other := ask(f.at("package example\n\nvar b = NewBrush(¦)\n\nfunc area(c Circle) float64 {\n\treturn c.\n}\n"), Options{}); !strings.Contains(other, "func NewBrush") {
+	const elsewhere = "package example\n\nvar b = NewBrush(¦)\n\nfunc area(c Circle) float64 {\n\treturn c.\n}\n"
+	if _, at := ask(f.at(elsewhere), Options{}); at != "" {
+		t.Errorf("at once another place shows %q", at)
+	}
+	settled(t, s)
+	if _, other := ask(f.at(strings.Replace(elsewhere, "¦", "2¦", 1)), Options{}); !strings.Contains(other, "func NewBrush") {
 		t.Errorf("at another place the prompt begins with %q", other)
 	}
 	if got, none := ask(f.at("¦"+head), Options{ContextTokens: -1}); none != "" || got.Context != nil {
 		t.Errorf("without context the prompt begins with %q", none)
+	}
+}
+
+// settled waits until s's place shows the whole.
+func settled(t *testing.T, s *Session) {
+	t.Helper()
+	until(t, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return !s.place.brief
+	})
+}
+
+// Where the cursor has come from another place a few lines answer, until the whole
+// prompt is prefilled.
+func TestBriefPlace(t *testing.T) {
+	e := &scripted{says: "x", stop: engine.StopToken, info: engine.Info{Model: "Qwen2.5 Coder 0.5B"}}
+	s := New(e).NewSession()
+	defer s.Stop()
+	line := func(i int) string { return fmt.Sprintf("line %d of some length\n", i) }
+	var above, below strings.Builder
+	for i := range 50 {
+		above.WriteString(line(i))
+		below.WriteString(line(50 + i))
+	}
+	shown := func(doc string) string {
+		t.Helper()
+		if _, err := s.Complete(context.Background(), at(doc), Options{}); err != nil {
+			t.Fatal(err)
+		}
+		requests := e.generations()
+		var b strings.Builder
+		for _, piece := range requests[len(requests)-1].Prompt {
+			b.WriteString(piece.Text)
+		}
+		return b.String()
+	}
+	if p := shown("first¦\n" + above.String() + below.String()); !strings.Contains(p, line(0)) || !strings.Contains(p, line(30)) {
+		t.Errorf("the first place shows %q", p)
+	}
+	second := above.String() + "f¦\n" + below.String()
+	if p := shown(second); !strings.HasSuffix(p, line(48)+line(49)+"f") || strings.Contains(p, line(10)) ||
+		!strings.Contains(p, line(50)) || strings.Contains(p, line(70)) {
+		t.Errorf("at once the second place shows %q", p)
+	}
+	settled(t, s)
+	if p := shown(strings.Replace(second, "f¦", "fg¦", 1)); !strings.Contains(p, line(0)) || !strings.Contains(p, line(75)) {
+		t.Errorf("settled the second place shows %q", p)
 	}
 }
 

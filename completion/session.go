@@ -32,19 +32,21 @@ const streamsMax = 16
 type Session struct {
 	completer *Completer
 
-	mu          sync.Mutex
-	streams     []*stream // the last is the newest; only that one may still run
-	stopWarming context.CancelFunc
-	place       *place      // where it was asked last
-	turn        int         // counts what happens, for refresh to see that something did
-	pause       *time.Timer // runs refresh
-	checker     checker
+	mu           sync.Mutex
+	streams      []*stream // the last is the newest; only that one may still run
+	stopWarming  context.CancelFunc
+	place        *place // where it was asked last
+	known        *place // the last one whose whole prompt is or was in the cache
+	stopSettling context.CancelFunc
+	turn         int         // counts what happens, for refresh to see that something did
+	pause        *time.Timer // runs refresh
+	checker      checker
 }
 
 // NewSession begins a document.
 func (c *Completer) NewSession() *Session {
 	return &Session{
-		completer: c, stopWarming: func() {}, pause: time.NewTimer(0),
+		completer: c, stopWarming: func() {}, stopSettling: func() {}, pause: time.NewTimer(0),
 		checker: checker{parseLimit: max(c.checkLimit, syntax.DefaultLimit)},
 	}
 }
@@ -117,12 +119,40 @@ func (s *Session) streamFor(ctx context.Context, doc Document, opts Options) (st
 	return st, "", false, nil
 }
 
-// placeOf is doc's place, which is a new one where the cursor is elsewhere.
+// placeOf is doc's place. Where the cursor has come from another one, a few lines
+// answer at once while the whole is being prefilled.
 func (s *Session) placeOf(doc Document, opts Options) *place {
-	if !s.place.holds(doc.Text[doc.Offset:]) {
-		s.place = s.completer.newPlace(doc, opts, s.place)
+	if s.place.holds(doc.Text[:doc.Offset], doc.Text[doc.Offset:]) {
+		return s.place
 	}
-	return s.place
+	s.stopSettling()
+	whole := s.completer.newPlace(doc, opts, s.known)
+	if s.known == nil {
+		s.place, s.known = whole, whole
+		return whole
+	}
+	brief := s.completer.briefPlace(doc)
+	s.place = brief
+	var ctx context.Context
+	ctx, s.stopSettling = context.WithCancel(context.Background())
+	go s.settle(ctx, brief, whole, doc, opts)
+	return brief
+}
+
+// settle prefills what the whole place shows and puts it in the brief one's stead.
+// It goes on while somebody types there, whenever the engine has time.
+func (s *Session) settle(ctx context.Context, brief, whole *place, doc Document, opts Options) {
+	layout, err := layoutFor(s.completer.engine.Info(), opts.Layout)
+	if err != nil {
+		return // the request says so
+	}
+	before := doc.Text[:doc.Offset]
+	done := s.completer.warm(ctx, brief.view(before), layout, opts) && s.completer.warm(ctx, whole.view(before), layout, opts)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if done && s.place == brief {
+		s.place, s.known = whole, whole
+	}
 }
 
 // Moved tells that the cursor has come to another place without an edit. What is
@@ -141,7 +171,9 @@ func (s *Session) Moved(doc Document, opts Options) {
 	}
 	s.stopNewest(nil)
 	at, ctx := s.placeOf(doc, opts), s.warming()
-	go func() { s.completer.warm(ctx, view{before, at.after, at.repository().shown}, layout, opts) }()
+	if !at.brief { // else it settles
+		go func() { s.completer.warm(ctx, at.view(before), layout, opts) }()
+	}
 }
 
 // refreshLater runs refresh when nothing happens in the document for a while.
@@ -156,7 +188,7 @@ func (s *Session) refreshLater(doc Document, opts Options) {
 // on with what the cache has.
 func (s *Session) refresh(doc Document, opts Options, turn int) {
 	s.mu.Lock()
-	if s.turn != turn {
+	if s.turn != turn || s.place.brief {
 		s.mu.Unlock()
 		return
 	}
@@ -167,12 +199,11 @@ func (s *Session) refresh(doc Document, opts Options, turn int) {
 	if err != nil || next.sameAs(old) {
 		return
 	}
-	v := view{doc.Text[:doc.Offset], next.after, next.repository().shown}
-	done := s.completer.warm(ctx, v, layout, opts)
+	done := s.completer.warm(ctx, next.view(doc.Text[:doc.Offset]), layout, opts)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if done && s.turn == turn {
-		s.place = next
+		s.place, s.known = next, next
 	}
 }
 
@@ -203,6 +234,7 @@ func (s *Session) Stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stopNewest(nil)
+	s.stopSettling()
 	s.checker.close()
 }
 

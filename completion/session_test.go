@@ -296,7 +296,7 @@ func TestPrefillAhead(t *testing.T) {
 	}
 	s.Moved(at("f(¦\n"), Options{}) // where it is already
 	s.Moved(at("¦\nf(\n"), Options{})
-	until(t, func() bool { return e.count(engine.WarmUp) == 2 })
+	until(t, func() bool { return e.count(engine.WarmUp) == 3 }) // the lines around it, then all
 }
 
 // until waits for another goroutine to get somewhere.

@@ -57,7 +57,7 @@ func (s *stream) run(ctx context.Context, c *Completer, path string, at *place, 
 	begin := c.now()
 	found := at.repository()
 	gathered := c.now().Sub(begin) // nothing where the place was known
-	v := view{s.before, at.after, found.shown}
+	v := at.view(s.before)
 	var raw strings.Builder
 	budget, late := clock{budget: opts.Budget, now: c.now}, false
 	res, err := c.engine.Generate(ctx, c.request(v, layout, opts), func(text string) bool {

@@ -38,6 +38,32 @@ func (w Window) Cut(before, after string, count func(string) int) FIM {
 	}
 }
 
+// Near is Cut for a prompt that will not grow for long: both ends are lines, and
+// the upper one is on no grid.
+func (w Window) Near(before, after string, count func(string) int) FIM {
+	return FIM{Prefix: lastLines(before, w.PrefixTokens, count), Suffix: head(after, w.SuffixTokens, count)}
+}
+
+// lastLines returns the end of text: as many whole lines as fit in limit tokens, or
+// as much of the last line as does.
+func lastLines(text string, limit int, count func(string) int) string {
+	start, used := len(text), 0
+	for start > 0 {
+		above := linesBack(text, start-1, 0)
+		if len(text)-above > limit*bytesPerTokenMax {
+			break
+		}
+		if used += count(text[above:start]); used > limit {
+			break
+		}
+		start = above
+	}
+	if start == len(text) {
+		return tailBytes(text, limit, count)
+	}
+	return text[start:]
+}
+
 // tail returns the end of text: as many whole blocks of gridLines lines,
 // counted from the file's start, as fit in limit tokens.
 func tail(text string, limit int, count func(string) int) string {
