@@ -22,11 +22,11 @@ const idle = 2 * time.Second
 // of them, and prefilling all of a prompt at every pause would only make heat.
 const chunksAge = time.Minute
 
-// Tokens of a brief place: some fifteen lines above the cursor and four below,
-// which two cores prefill in half a second.
+// Tokens of a brief place: some ten lines above the cursor and three below, which
+// two cores prefill in a third of a second.
 const (
-	briefPrefixTokens = 192
-	briefSuffixTokens = 48
+	briefPrefixTokens = 128
+	briefSuffixTokens = 32
 )
 
 // place is where somebody types, and what prompts show there beside the text

@@ -2,8 +2,8 @@ package completion
 
 import "strings"
 
-// overtime is how many budgets a suggestion may take that has opened what it has
-// not closed yet.
+// overtime is how many budgets a suggestion may take that is in its first line
+// still, or has opened what it has not closed yet.
 const overtime = 3
 
 // timeUp is the reason of a stop where the budget is spent.
@@ -12,11 +12,11 @@ const timeUp = "time"
 // mayEnd reports whether a suggestion that may have gone on ends with the lines
 // that it has, since so many of its budgets are spent.
 func (r rule) mayEnd(text string, spent float64) bool {
-	lines := wholeLines(text)
-	if spent < 1 || lines == text {
-		return false
+	if spent < 1 || spent >= overtime {
+		return spent >= overtime
 	}
-	return spent >= overtime || r.pending(lines) == ""
+	lines := wholeLines(text)
+	return lines != text && r.pending(lines) == ""
 }
 
 // pending is what text, which was cut off at the end of a line, leaves to be said
