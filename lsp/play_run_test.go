@@ -25,10 +25,10 @@ type play struct {
 	where  string
 	files  map[string]string
 	script *script
-	folder string // of the workspace
-	absent string // what the user says to a download; "" if none is needed
-	broken int    // loads that fail
-	budget time.Duration
+	folder string        // of the workspace
+	absent string        // what the user says to a download; "" if none is needed
+	broken int           // loads that fail
+	budget time.Duration // of decoding, unless a key asks; 0 is without end
 
 	e        *editor // nil until something is opened
 	stopped  bool    // shutdown was said
