@@ -14,10 +14,10 @@ const (
 	// session keeps a tree of some ten times that.
 	checkedBytesMax = 256 << 10
 
-	// checkLimit is what a check may add to a suggestion's time. The document was
+	// checkTime is what a check may add to a suggestion's time. The document was
 	// parsed while the engine worked; what is left takes one millisecond where
 	// nothing is cut.
-	checkLimit = 5 * time.Millisecond
+	checkTime = 5 * time.Millisecond
 )
 
 // checker knows the syntax of a document's last text, so that parsing the next

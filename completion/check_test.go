@@ -48,11 +48,11 @@ func TestSessionChecks(t *testing.T) {
 	before := syntax.Live()
 	e := &scripted{says: "g(1)\n\th(2", stop: engine.StopToken}
 	c := New(e)
-	c.checkLimit = time.Minute
+	patient := Options{CheckTime: time.Minute}
 	s := c.NewSession()
 	for i := range 3 {
 		doc := at("package a\n\nfunc f() {\n" + strings.Repeat("\tx()\n", i) + "\t¦\n}\n")
-		got, err := s.Complete(context.Background(), doc, Options{})
+		got, err := s.Complete(context.Background(), doc, patient)
 		if err != nil || got.Text != "g(1)" || got.Stop != "syntax" {
 			t.Errorf("%q: %+v, %v", doc.Text, got, err)
 		}
@@ -63,7 +63,7 @@ func TestSessionChecks(t *testing.T) {
 		if path == "a.rs" {
 			doc.Text += strings.Repeat("x\n", checkedBytesMax)
 		}
-		if got, err := s.Complete(context.Background(), doc, Options{}); err != nil || got.Text != want {
+		if got, err := s.Complete(context.Background(), doc, patient); err != nil || got.Text != want {
 			t.Errorf("%s: %+v, %v, want %q", path, got, err, want)
 		}
 	}

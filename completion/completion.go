@@ -53,6 +53,9 @@ type Options struct {
 	// ContextTime is how long gathering that may take; 0 is what fits between two
 	// keystrokes.
 	ContextTime time.Duration
+	// CheckTime is how long the parser may take once the engine has ended: 0 is
+	// what nobody notices, less than 0 no time at all.
+	CheckTime time.Duration
 	// Retrievers are the sources of context to use; nil are all.
 	Retrievers []string
 }
@@ -104,15 +107,14 @@ func (c Context) String() string {
 // Completer completes documents with one engine. It is safe for concurrent use.
 // It owns what it knows of the workspace's files; the engine stays its caller's.
 type Completer struct {
-	engine     engine.Engine
-	retriever  *retrieve.Retriever
-	now        func() time.Time
-	checkLimit time.Duration // of the parser, once the engine has ended
+	engine    engine.Engine
+	retriever *retrieve.Retriever
+	now       func() time.Time
 }
 
 // New returns a Completer that asks e.
 func New(e engine.Engine) *Completer {
-	return &Completer{engine: e, retriever: retrieve.New(), now: time.Now, checkLimit: checkLimit}
+	return &Completer{engine: e, retriever: retrieve.New(), now: time.Now}
 }
 
 // Close frees what c knows of the workspace. The engine stays open.

@@ -105,8 +105,7 @@ func TestRules(t *testing.T) {
 	} {
 		e := &scripted{says: test.says, stop: engine.StopToken}
 		c := New(e)
-		c.checkLimit = 0
-		got, err := c.Complete(context.Background(), at(test.doc), Options{})
+		got, err := c.Complete(context.Background(), at(test.doc), Options{CheckTime: -1})
 		if err != nil {
 			t.Errorf("%s: %v", test.name, err)
 			continue

@@ -103,8 +103,7 @@ func (g *golden) play(t *testing.T, o output) string {
 	var shown [2]string
 	for i, whole := range []bool{true, false} {
 		c := completion.New(replay{o, whole})
-		c.SetCheckLimit(time.Minute)
-		s, err := c.Complete(context.Background(), g.document(), completion.Options{})
+		s, err := c.Complete(context.Background(), g.document(), completion.Options{CheckTime: time.Minute})
 		if err != nil {
 			t.Fatalf("%s: %v", g.path, err)
 		}

@@ -260,10 +260,9 @@ func TestTimeBudget(t *testing.T) {
 		"much overtime":       {block, "if a {", timeUp, 2},
 	} {
 		c := New(&scripted{says: test.says, stop: engine.StopToken})
-		c.checkLimit = time.Minute
 		clock := time.Unix(0, 0)
 		c.now = func() time.Time { clock = clock.Add(time.Second); return clock }
-		got, err := c.Complete(context.Background(), at("package p\n\nfunc f() {\n\t¦\n}\n"), Options{Budget: test.budget * time.Second})
+		got, err := c.Complete(context.Background(), at("package p\n\nfunc f() {\n\t¦\n}\n"), Options{Budget: test.budget * time.Second, CheckTime: time.Minute})
 		if err != nil || got.Text != test.want || got.Stop != test.stop {
 			t.Errorf("%s: %q (%s), %v", name, got.Text, got.Stop, err)
 		}

@@ -1,6 +1,7 @@
 package completion
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -73,7 +74,7 @@ func (s *stream) run(ctx context.Context, c *Completer, path string, at *place, 
 	if err != nil {
 		err = fmt.Errorf("completion: %s, layout %s: %w", path, layout.Name(), err)
 	}
-	final := s.syntax.cut(s.rule.finish(raw.String(), res), s.rule, c.checkLimit)
+	final := s.syntax.cut(s.rule.finish(raw.String(), res), s.rule, cmp.Or(opts.CheckTime, checkTime))
 	final.Layout, final.TotalMillis = layout.Name(), millis(c.now().Sub(begin))
 	if len(found.Reports) > 0 {
 		final.Context = &Context{found.Result, millis(gathered)}

@@ -55,16 +55,25 @@ type Answer struct {
 type sessions struct {
 	*completion.Sessions
 	completer *completion.Completer
+	limits
 }
 
-func newCompleter(e engine.Engine) Completer {
+// limits are what a suggestion that is on time may take.
+type limits struct {
+	decode time.Duration // where nobody asked for it; 0 is without end
+	extras time.Duration // for other files, and for the parser; 0 is what fits between two keystrokes
+}
+
+func newCompleter(e engine.Engine) Completer { return newSessions(e, limits{decode: decodeBudget}) }
+
+func newSessions(e engine.Engine, l limits) Completer {
 	c := completion.New(e)
-	return sessions{c.NewSessions(), c}
+	return sessions{c.NewSessions(), c, l}
 }
 
 // Complete completes.
 func (c sessions) Complete(ctx context.Context, q Question) (Answer, error) {
-	s, err := c.Of(q.Path).Complete(ctx, q.document(), q.options())
+	s, err := c.Of(q.Path).Complete(ctx, q.document(), c.options(q))
 	if err != nil {
 		return Answer{}, err
 	}
@@ -97,7 +106,7 @@ func stagesOf(s completion.Suggestion) (stages []ExplanationStage) {
 func (c sessions) Changed(q Question) { c.Of(q.Path).Changed(q.document()) }
 
 // Moved prefills.
-func (c sessions) Moved(q Question) { c.Of(q.Path).Moved(q.document(), q.options()) }
+func (c sessions) Moved(q Question) { c.Of(q.Path).Moved(q.document(), c.options(q)) }
 
 // Look indexes.
 func (c sessions) Look(snapshot *workspace.Snapshot) { c.completer.Look(snapshot) }
@@ -115,8 +124,8 @@ func (q Question) document() completion.Document {
 	return completion.Document{Path: q.Path, Language: q.Language, Text: q.Text, Offset: q.Offset, Snapshot: q.Snapshot}
 }
 
-func (q Question) options() completion.Options {
-	o := completion.Options{MaxTokens: q.MaxTokens, Budget: decodeBudget}
+func (l limits) options(q Question) completion.Options {
+	o := completion.Options{MaxTokens: q.MaxTokens, Budget: l.decode, ContextTime: l.extras, CheckTime: l.extras}
 	if q.Manual {
 		o.Budget = 0
 	}

@@ -25,9 +25,10 @@ type play struct {
 	where  string
 	files  map[string]string
 	script *script
-	folder string // of the workspace
-	absent string // what the user says to a download; "" if none is needed
-	broken int    // loads that fail
+	folder string        // of the workspace
+	absent string        // what the user says to a download; "" if none is needed
+	broken int           // loads that fail
+	budget time.Duration // of decoding, unless a key asks; 0 is without end
 
 	e        *editor // nil until something is opened
 	stopped  bool    // shutdown was said
@@ -77,6 +78,7 @@ func (p *play) options() lsp.Options {
 	opt.Missing = func(string) (lsp.Download, bool) {
 		return lsp.Download{Bytes: 531e6, Host: "hub.example"}, !here.Load()
 	}
+	opt.Completer = lsp.Timeless(p.budget, patience)
 	opt.Pull = func(context.Context, string, func(float64)) error { here.Store(true); return nil }
 	opt.Load = func(context.Context, string, func(float64)) (engine.Engine, error) {
 		if broken.Add(-1) >= 0 || !here.Load() {
@@ -275,6 +277,35 @@ func (p *play) before(text string) {
 func (p *play) unseen(text string) {
 	if got := p.script.prompt(); strings.Contains(got, p.unquote(text)) {
 		p.t.Errorf("%s: it saw %q", p.where, got)
+	}
+}
+
+// seen asks until what is known of other files, which are read in the background,
+// is shown. Each time the file has a line more at its end: what was shown at one
+// place would stay.
+func (p *play) seen(text string) {
+	text = p.unquote(text)
+	for late := time.Now().Add(patience); ; {
+		at := p.place()
+		at["context"] = object{"triggerKind": invoked}
+		p.e.ask("textDocument/inlineCompletion", at).message(p.e)
+		got := p.script.prompt()
+		if strings.Contains(got, text) {
+			return
+		}
+		if time.Now().After(late) {
+			p.t.Fatalf("%s: it saw %q", p.where, got)
+		}
+		cursor := p.cursor
+		p.edit(len(p.text()), len(p.text()), "\n")
+		p.cursor = cursor
+	}
+}
+
+// reads compares the text of the file with the cursor with a file's.
+func (p *play) reads(name string) {
+	if got := p.text(); got != p.files[name] {
+		p.t.Errorf("%s: it is %q", p.where, got)
 	}
 }
 

@@ -45,14 +45,16 @@ const sessions = "../testdata/session"
 //	engine N             compares how often the engine was asked, prefills N how
 //	                     often for nothing yet
 //	stats NAME N         compares
+//	reads FILE           the file with the cursor has the text of this one now
 //	before TEXT          what the engine saw last ends with it; unseen TEXT, does
-//	                     not have it
+//	                     not have it; seen TEXT asks until it has
 //	why TEXT             tandem/explain at the cursor has it
 //	disk                 the files lie in a folder of the disk; link NAME TARGET;
 //	                     write NAME TEXT and remove NAME, of which the client tells
 //	big NAME N           repeats a file's text to N bytes
 //	absent ANSWER        the model has to be downloaded, the user says ANSWER
 //	broken N             N loads fail
+//	slow                 time is up with the second token, unless a key asks
 //	late N               the engine gives N tokens after the end of a request
 //	shutdown, quit       half the end of the session; the end, if it is not the last
 //
@@ -107,10 +109,12 @@ var commands = map[string]func(p *play, rest string){
 	"engine":   func(p *play, n string) { p.same(p.script.asked(), n) },
 	"prefills": func(p *play, n string) { p.same(p.script.prefilled(), n) },
 	"stats":    (*play).stats, "before": (*play).before, "unseen": (*play).unseen, "why": (*play).why,
+	"seen": (*play).seen, "reads": (*play).reads,
 	"disk": (*play).disk, "link": (*play).link, "write": (*play).write, "remove": (*play).remove,
 	"big":      (*play).big,
 	"absent":   func(p *play, answer string) { p.absent = answer },
 	"broken":   func(p *play, n string) { p.broken = p.number(n) },
+	"slow":     func(p *play, _ string) { p.budget = 1 },
 	"late":     func(p *play, n string) { p.script.stubborn = p.number(n) },
 	"shutdown": (*play).shutdown, "quit": (*play).quit,
 }
