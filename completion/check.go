@@ -24,8 +24,6 @@ const (
 // one costs what has changed. It belongs to a Session, which closes it; its
 // methods may be called from any goroutine. mu guards what follows it.
 type checker struct {
-	parseLimit time.Duration // of a document; 0 is the parser's own
-
 	mu     sync.Mutex
 	tree   *syntax.Tree // nil if none has been parsed yet
 	newest int          // checks begun
@@ -44,8 +42,8 @@ type check struct {
 	errors int
 }
 
-// begin parses doc while others go on.
-func (c *checker) begin(doc Document) *check {
+// begin parses doc while others go on, for limit at most.
+func (c *checker) begin(doc Document, limit time.Duration) *check {
 	k := &check{text: doc.Text, offset: doc.Offset, done: make(chan struct{})}
 	lang, ok := syntax.ByPath(doc.Path)
 	if !ok || len(doc.Text) > checkedBytesMax {
@@ -57,7 +55,7 @@ func (c *checker) begin(doc Document) *check {
 	c.newest++
 	go func(number int) {
 		defer close(k.done)
-		if tree := c.parse(lang, doc.Text); tree != nil {
+		if tree := c.parse(lang, doc.Text, limit); tree != nil {
 			k.errors = tree.ErrorsIn(0, len(doc.Text))
 			k.tree = tree
 			c.keep(tree, number)
@@ -68,16 +66,16 @@ func (c *checker) begin(doc Document) *check {
 
 // parse reads text, from the last tree on if there is one. It is nil where that
 // fails or takes too long.
-func (c *checker) parse(lang *syntax.Language, text string) *syntax.Tree {
+func (c *checker) parse(lang *syntax.Language, text string, limit time.Duration) *syntax.Tree {
 	c.mu.Lock()
 	last := c.tree
 	c.mu.Unlock()
 	if last != nil && last.Language() == lang {
-		if tree, err := last.Edit(text, syntax.Options{Limit: c.parseLimit}); err == nil {
+		if tree, err := last.Edit(text, syntax.Options{Limit: limit}); err == nil {
 			return tree
 		}
 	}
-	tree, err := syntax.Parse(lang, text, syntax.Options{Limit: c.parseLimit})
+	tree, err := syntax.Parse(lang, text, syntax.Options{Limit: limit})
 	if err != nil {
 		return nil
 	}

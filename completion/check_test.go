@@ -33,8 +33,8 @@ func TestCheck(t *testing.T) {
 		{"a.c", "int x;\n¦\nint z;\n", "int y;[", "int y;"},
 	} {
 		doc := atIn(test.path, test.doc)
-		c := checker{parseLimit: time.Minute}
-		got := c.begin(doc).cut(Suggestion{Text: test.text}, ruleAt(doc), time.Minute)
+		var c checker
+		got := c.begin(doc, time.Minute).cut(Suggestion{Text: test.text}, ruleAt(doc), time.Minute)
 		c.close()
 		if got.Text != test.want || (got.Stop == "syntax") != (got.Text != test.text) {
 			t.Errorf("%s: %q, said %q: %q (%s), want %q", test.path, test.doc, test.text, got.Text, got.Stop, test.want)
@@ -74,10 +74,10 @@ func TestSessionChecks(t *testing.T) {
 // What ends out of order, or behind the end, is closed all the same.
 func TestCheckerCloses(t *testing.T) {
 	before := syntax.Live()
-	c := checker{parseLimit: time.Minute}
+	var c checker
 	var checks []*check
 	for _, text := range []string{"package a\n", "package b\n", "package c\n"} {
-		checks = append(checks, c.begin(Document{Path: "a.go", Text: text}))
+		checks = append(checks, c.begin(Document{Path: "a.go", Text: text}, time.Minute))
 	}
 	for _, k := range checks {
 		<-k.done
@@ -89,7 +89,7 @@ func TestCheckerCloses(t *testing.T) {
 	if got := checks[0].cut(Suggestion{Text: "("}, rule{lexis: lexisGo}, time.Minute); got.Text != "(" {
 		t.Errorf("a check without a tree: %+v", got)
 	}
-	late := c.begin(Document{Path: "a.go", Text: "package d\n"})
+	late := c.begin(Document{Path: "a.go", Text: "package d\n"}, time.Minute)
 	c.close()
 	<-late.done
 	c.close()
@@ -105,9 +105,9 @@ func TestCheckInTime(t *testing.T) {
 	if got := never.cut(Suggestion{Text: "("}, ruleAt(doc), time.Microsecond); got.Text != "(" {
 		t.Errorf("a parse that does not end: %+v", got)
 	}
-	c := checker{parseLimit: time.Minute}
+	var c checker
 	defer c.close()
-	k := c.begin(doc)
+	k := c.begin(doc, time.Minute)
 	<-k.done
 	if got := k.cut(Suggestion{Text: "("}, ruleAt(doc), 0); got.Text != "(" {
 		t.Errorf("no time for the suggestion: %+v", got)

@@ -47,7 +47,6 @@ type Session struct {
 func (c *Completer) NewSession() *Session {
 	return &Session{
 		completer: c, stopWarming: func() {}, stopSettling: func() {}, pause: time.NewTimer(0),
-		checker: checker{parseLimit: max(c.checkLimit, syntax.DefaultLimit)},
 	}
 }
 
@@ -107,7 +106,7 @@ func (s *Session) streamFor(ctx context.Context, doc Document, opts Options) (st
 		}
 	}
 	s.stopNewest(nil)
-	st, err = startStream(context.WithoutCancel(ctx), s.completer, doc, s.checker.begin(doc), s.placeOf(doc, opts), opts)
+	st, err = startStream(context.WithoutCancel(ctx), s.completer, doc, s.checker.begin(doc, max(opts.CheckTime, syntax.DefaultLimit)), s.placeOf(doc, opts), opts)
 	if err != nil {
 		return nil, "", false, err
 	}

@@ -40,8 +40,8 @@ func TestTruth(t *testing.T) {
 			places++
 			doc := Document{Path: path, Text: text[:h.from] + text[h.to:], Offset: h.from}
 			truth, after := text[h.from:h.to], text[h.to:]
-			c := checker{parseLimit: time.Minute}
-			k, r := c.begin(doc), ruleAt(doc)
+			var c checker
+			k, r := c.begin(doc, time.Minute), ruleAt(doc)
 			if k.cut(Suggestion{Text: truth}, r, time.Minute).Text == truth {
 				kept++
 			}

@@ -3,6 +3,7 @@ package lsp_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -26,6 +27,7 @@ type script struct {
 	mu       sync.Mutex
 	plays    [][]string
 	requests []engine.Request
+	ahead    []engine.Request // that only prefill
 	prefills int
 	ended    int // requests whose ctx ended while they ran
 	closed   bool
@@ -64,6 +66,7 @@ func (s *script) Generate(ctx context.Context, req engine.Request, emit func(str
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.prefills++
+		s.ahead = append(s.ahead, req)
 		return res, ctx.Err()
 	}
 	defer func() { s.returned <- struct{}{} }()
@@ -121,6 +124,19 @@ func (s *script) finished(n int) {
 	for range n {
 		<-s.returned
 	}
+}
+
+// saw reports whether some prompt, of a prefill ahead too, held text.
+func (s *script) saw(text string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(slices.Concat(s.requests, s.ahead), func(r engine.Request) bool {
+		var b strings.Builder
+		for _, piece := range r.Prompt {
+			b.WriteString(piece.Text)
+		}
+		return strings.Contains(b.String(), text)
+	})
 }
 
 func (s *script) asked() int {
