@@ -39,7 +39,7 @@ func OpenLog(path string, s Setting) (*Log, []Result, error) {
 		return nil, nil, err
 	}
 	l := &Log{file}
-	if err := file.Truncate(int64(len(whole))); err == nil {
+	if err = file.Truncate(int64(len(whole))); err == nil {
 		_, err = file.Seek(0, io.SeekEnd)
 	}
 	if err == nil && len(whole) == 0 {
