@@ -147,6 +147,26 @@ scripted("a server whose model becomes ready while the user types is asked again
   c:wait_ghost("al")
 end)
 
+scripted("a question that the model came too late for is asked again", function(start)
+  local c = start({ script = { status = { { state = "loading" } }, rules = { { null = true, delay = 2000 } } } })
+  c:wait("it is loading", function()
+    return c:lua([[return require("tandem").status()]]) == "tandem: loading"
+  end)
+  c:type("i")
+  c:type_each("tot")
+  c:wait("it is asked", function()
+    return c:running() == 1
+  end)
+  c:script({ stats_status = { { state = "ready" } }, rules = RULES })
+  c:lua([[require("tandem.client").request(0, "tandem/stats", {}, function() end)]])
+  c:wait_ghost("al")
+end)
+
+scripted("settings that nobody made are an empty object", function(start)
+  local c = start({ script = { rules = RULES } }):ready()
+  same("answer", c:lua([[return vim.json.encode(require("tandem.client").settings({ items = { { section = "tandem" } } }))]]), "[{}]")
+end)
+
 scripted("what the server tells the user goes through vim.notify", function(start)
   local c = start({ script = { stats_message = "no model: pull one" } }):ready()
   c:lua([[require("tandem.client").request(0, "tandem/stats", {}, function() end)]])

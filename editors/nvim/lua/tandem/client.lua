@@ -166,15 +166,14 @@ local function add_folder(client, bufnr)
   call(client, "notify", "workspace/didChangeWorkspaceFolders", { event = event })
 end
 
---- Answers workspace/configuration from the user's settings.
----@param _ lsp.ResponseError?
+--- What workspace/configuration asks for, from the user's settings.
 ---@param params lsp.ConfigurationParams
 ---@return table
-local function on_configuration(_, params)
+function M.settings(params)
   local answer = {}
   for i, item in ipairs(params.items) do
     local path = vim.split((item.section or ""):gsub("^tandem%.?", ""), ".", { plain = true, trimempty = true })
-    local value = vim.tbl_get({ config.current.settings or {} }, 1, unpack(path))
+    local value = vim.tbl_get({ config.current.settings or vim.empty_dict() }, 1, unpack(path))
     answer[i] = value == nil and vim.NIL or value
   end
   return answer
@@ -238,7 +237,9 @@ local function client_config(bufnr)
     handlers = {
       ["tandem/status"] = on_status,
       ["window/showMessage"] = on_message,
-      ["workspace/configuration"] = on_configuration,
+      ["workspace/configuration"] = function(_, params)
+        return M.settings(params)
+      end,
     },
     on_attach = function(client, attached)
       add_folder(client, attached)

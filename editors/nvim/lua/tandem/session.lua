@@ -165,6 +165,8 @@ local function answered(request, result)
     local index = choose(offered, request)
     session.offered, session.index = offered, index
     M.refresh()
+  elseif request.early then
+    M.changed() -- it was answered before there was a model
   end
 end
 
@@ -250,7 +252,9 @@ end
 
 --- Asks once if the user is typing: the server has just become able to answer.
 function M.able()
-  if inserting() and asks_by_itself() and not M.is_waiting() and not M.fit() then
+  if M.is_waiting() then
+    session.request.early = true
+  elseif inserting() and asks_by_itself() and not M.fit() then
     ask(AUTOMATIC)
   end
 end

@@ -76,6 +76,7 @@
 ---@field id integer of the LSP request
 ---@field client_id integer
 ---@field advance integer? items to step on from the one that is shown
+---@field early boolean? the server could answer only after it came
 
 ---@class tandem.Status
 ---@field state "stopped"|"starting"|"unloaded"|"downloading"|"loading"|"ready"|"busy"|"disabled"|"error"
