@@ -151,9 +151,11 @@ type recorder struct {
 	last engine.Result
 }
 
-// Generate passes the request on.
+// Generate passes the request on. What is prefilled ahead, beside others, is no answer.
 func (r *recorder) Generate(ctx context.Context, req engine.Request, emit func(string) bool) (engine.Result, error) {
-	var err error
-	r.last, err = r.Engine.Generate(ctx, req, emit)
-	return r.last, err
+	res, err := r.Engine.Generate(ctx, req, emit)
+	if req.MaxTokens > 0 {
+		r.last = res
+	}
+	return res, err
 }
