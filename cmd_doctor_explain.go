@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -86,7 +85,7 @@ func (c *doctorCmd) explain(a *app) error {
 func (e *explained) ask(ctx context.Context, c *editor.Client, doc completion.Document) error {
 	err := c.Initialize(ctx, map[string]any{
 		"processId":        nil,
-		"workspaceFolders": []any{map[string]any{"uri": fileURI(e.Folder), "name": filepath.Base(e.Folder)}},
+		"workspaceFolders": []any{map[string]any{"uri": editor.FileURI(e.Folder), "name": filepath.Base(e.Folder)}},
 		"capabilities": map[string]any{
 			"general":      map[string]any{"positionEncodings": []string{"utf-8"}},
 			"textDocument": map[string]any{"inlineCompletion": map[string]any{}},
@@ -96,7 +95,7 @@ func (e *explained) ask(ctx context.Context, c *editor.Client, doc completion.Do
 		return err
 	}
 	begin := time.Now()
-	if err := c.Open(fileURI(doc.Path), e.Language, doc.Text); err != nil {
+	if err := c.Open(editor.FileURI(doc.Path), e.Language, doc.Text); err != nil {
 		return err
 	}
 	if err := e.once(ctx, c, doc); err != nil || !e.lacksModel() {
@@ -129,7 +128,7 @@ func (e *explained) ask(ctx context.Context, c *editor.Client, doc completion.Do
 
 // once asks as typing does.
 func (e *explained) once(ctx context.Context, c *editor.Client, doc completion.Document) error {
-	call, err := c.Suggest(fileURI(doc.Path), doc.Offset, editor.Automatic)
+	call, err := c.Suggest(editor.FileURI(doc.Path), doc.Offset, editor.Automatic)
 	if err != nil {
 		return err
 	}
@@ -141,7 +140,7 @@ func (e *explained) once(ctx context.Context, c *editor.Client, doc completion.D
 		e.Text, e.replace = item.InsertText, item.Range.End.Character-item.Range.Start.Character
 	}
 	var answer lsp.Explanation
-	if err := c.Call(ctx, lsp.MethodExplain, c.Place(fileURI(doc.Path), doc.Offset), &answer); err != nil {
+	if err := c.Call(ctx, lsp.MethodExplain, c.Place(editor.FileURI(doc.Path), doc.Offset), &answer); err != nil {
 		return err
 	}
 	e.Outcome, e.Reason, e.Stages, e.TotalMS = answer.Outcome, answer.Reason, answer.Stages, answer.TotalMS
@@ -198,14 +197,6 @@ func languageOf(path string) string {
 	default:
 		return ending
 	}
-}
-
-func fileURI(path string) string {
-	path = filepath.ToSlash(path)
-	if !strings.HasPrefix(path, "/") { // C:/
-		path = "/" + path
-	}
-	return (&url.URL{Scheme: "file", Path: path}).String()
 }
 
 // pipe is a connection inside this process.

@@ -152,15 +152,13 @@ func inOrder(best, earlier []retrieve.Chunk) []retrieve.Chunk {
 // pace ranks a chunk by how soon the next place has another in its stead: what a
 // file imports stays, what its cursor's lines name goes with the lines.
 func pace(c retrieve.Chunk) int {
-	return slices.Index([]string{"import", "open", "definition", "similar", "edit"}, c.Source)
+	return slices.Index([]string{retrieve.Import, retrieve.Open, retrieve.Definition, retrieve.Similar, retrieve.Edit}, c.Source)
 }
 
 // nameIn is the name of the folder that doc lies in, and its path there.
 func nameIn(doc Document) (folder, path string) {
-	for _, f := range doc.Snapshot.Folders() {
-		if rel, err := filepath.Rel(f, doc.Path); err == nil && filepath.IsLocal(rel) {
-			return filepath.Base(f), filepath.ToSlash(rel)
-		}
+	if folder, path, ok := doc.Snapshot.InFolder(doc.Path); ok {
+		return filepath.Base(folder), path
 	}
 	return "", filepath.Base(doc.Path)
 }

@@ -87,14 +87,9 @@ func Read(r io.Reader) ([]Item, error) {
 // Lines calls each with every line of r, gzipped or not, that is not blank. Its
 // error, which ends the reading, is returned with the line's number.
 func Lines(r io.Reader, each func(line []byte) error) error {
-	in := bufio.NewReader(r)
-	if magic, _ := in.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
-		zip, err := gzip.NewReader(in)
-		if err != nil {
-			return err
-		}
-		defer zip.Close()
-		in = bufio.NewReader(zip)
+	in, err := Unzipped(r)
+	if err != nil {
+		return err
 	}
 	lines := bufio.NewScanner(io.LimitReader(in, fileBytesMax))
 	lines.Buffer(nil, itemBytesMax)
@@ -137,3 +132,12 @@ func InWord(left, right string) bool {
 }
 
 func wordRune(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }
+
+// Unzipped is r, or what it holds if it is gzipped.
+func Unzipped(r io.Reader) (io.Reader, error) {
+	in := bufio.NewReader(r)
+	if magic, _ := in.Peek(2); !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
+		return in, nil
+	}
+	return gzip.NewReader(in)
+}

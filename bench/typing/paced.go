@@ -135,7 +135,7 @@ func (p *paced) show(ctx context.Context, call *editor.Call, begun time.Time) er
 	if err := call.Wait(ctx, nil); err != nil {
 		return err
 	}
-	p.shown = append(p.shown, float64(call.Arrived().Sub(begun).Microseconds())/1000)
+	p.shown = append(p.shown, millis(call.Arrived().Sub(begun)))
 	return nil
 }
 

@@ -234,7 +234,7 @@ func (s *session) key(ctx context.Context, step Step, begun time.Time) (Key, err
 	if err != nil {
 		return key, err
 	}
-	key.Millis = float64(call.Arrived().Sub(begun).Microseconds()) / 1000
+	key.Millis = millis(call.Arrived().Sub(begun))
 	if item != nil {
 		key.Text = item.InsertText
 		key.Stale = item.Range.Start != s.Position(s.Text(s.uri), step.Cursor())
@@ -276,7 +276,7 @@ func (m *moment) askPeer(ctx context.Context) error {
 			return err
 		}
 		m.peer = append(m.peer, &PeerKey{
-			InfillAnswer: answer, Millis: float64(answer.Took.Microseconds()) / 1000, Right: right(answer.Text, m.next(k)),
+			InfillAnswer: answer, Millis: millis(answer.Took), Right: right(answer.Text, m.next(k)),
 		})
 	}
 	return nil

@@ -2,6 +2,7 @@ package typing
 
 import (
 	"slices"
+	"time"
 	"unicode/utf8"
 )
 
@@ -135,3 +136,5 @@ func ratio(a, b float64) float64 {
 	}
 	return a / b
 }
+
+func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -1,15 +1,16 @@
 package typing
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -63,14 +64,8 @@ type Document struct {
 }
 
 func (d Document) uri() string {
-	if d.Folder == "" {
-		return "file:///typing/" + d.Name
-	}
-	return d.root() + "/" + d.Name
+	return editor.FileURI(filepath.Join(cmp.Or(d.Folder, "/typing"), d.Name))
 }
-
-// root is the URI of the folder.
-func (d Document) root() string { return (&url.URL{Scheme: "file", Path: d.Folder}).String() }
 
 // session is a server whose model is loaded. It belongs to one goroutine.
 type session struct {
@@ -99,7 +94,7 @@ func dial(ctx context.Context, start Start, doc Document) (*session, error) {
 func (s *session) load(ctx context.Context) error {
 	var root any
 	if s.doc.Folder != "" {
-		root = s.doc.root()
+		root = editor.FileURI(s.doc.Folder)
 	}
 	err := s.Initialize(ctx, map[string]any{
 		"processId": os.Getpid(), "rootUri": root,

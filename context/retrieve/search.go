@@ -149,15 +149,8 @@ func (s *search) fileAt(slashed string) *facts {
 
 // display is a path as it is shown: relative to its folder.
 func display(snapshot *workspace.Snapshot, file string) string {
-	best := ""
-	for _, folder := range snapshot.Folders() {
-		if rel, err := filepath.Rel(folder, file); err == nil && filepath.IsLocal(rel) && len(folder) > len(best) {
-			best = folder
-		}
+	if _, rel, ok := snapshot.InFolder(file); ok {
+		return rel
 	}
-	if best == "" {
-		return path.Base(filepath.ToSlash(file))
-	}
-	rel, _ := filepath.Rel(best, file)
-	return filepath.ToSlash(rel)
+	return path.Base(filepath.ToSlash(file))
 }

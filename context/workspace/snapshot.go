@@ -68,6 +68,16 @@ func (s *Snapshot) Folders() []string {
 	return paths
 }
 
+// InFolder is the innermost folder that path lies in, and its slashed path from
+// there; ok is false if it lies in none.
+func (s *Snapshot) InFolder(path string) (folder, rel string, ok bool) {
+	f, rel, ok := s.disk.find(filepath.Clean(path))
+	if !ok {
+		return "", "", false
+	}
+	return f.path, rel, true
+}
+
 // Edits are the recent edits, the latest last, but for those in documents that
 // are excluded, and those that were undone.
 func (s *Snapshot) Edits() []Hunk {

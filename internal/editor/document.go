@@ -3,6 +3,8 @@ package editor
 import (
 	"context"
 	"fmt"
+	"net/url"
+	"path/filepath"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -18,6 +20,15 @@ type document struct {
 type Edit struct {
 	Start, End int
 	Text       string
+}
+
+// FileURI is the URI of the file or folder at path, an absolute one.
+func FileURI(path string) string {
+	path = filepath.ToSlash(path)
+	if !strings.HasPrefix(path, "/") { // C:/
+		path = "/" + path
+	}
+	return (&url.URL{Scheme: "file", Path: path}).String()
 }
 
 // Position is a place in a document in the agreed encoding.
