@@ -95,16 +95,15 @@ const (
 
 // Result tells what a request did.
 type Result struct {
-	Text               string        `json:"text"`
-	Stop               StopReason    `json:"stop"`
-	PromptTokens       int           `json:"prompt_tokens"`        // the prompt without healed tokens
-	CachedTokens       int           `json:"cached_tokens"`        // of those, found in the KV cache
-	PrefillTokens      int           `json:"prefill_tokens"`       // of those, computed
-	DecodedTokens      int           `json:"decoded_tokens"`       // sampled, the stop token included
-	DecodedAfterCancel int           `json:"decoded_after_cancel"` // of those, after the request's ctx had ended
-	TTFT               time.Duration `json:"ttft"`                 // from the call to the first emitted text
-	Prefill            time.Duration `json:"prefill"`              // from the call to the first logits
-	Total              time.Duration `json:"total"`
+	Text          string        `json:"text"`
+	Stop          StopReason    `json:"stop"`
+	PromptTokens  int           `json:"prompt_tokens"`  // the prompt without healed tokens
+	CachedTokens  int           `json:"cached_tokens"`  // of those, found in the KV cache
+	PrefillTokens int           `json:"prefill_tokens"` // of those, computed
+	DecodedTokens int           `json:"decoded_tokens"` // sampled, the stop token included
+	TTFT          time.Duration `json:"ttft"`           // from the call to the first emitted text
+	Prefill       time.Duration `json:"prefill"`        // from the call to the first logits
+	Total         time.Duration `json:"total"`
 }
 
 // Info describes an open engine.

@@ -18,7 +18,6 @@ import (
 type generation struct {
 	l         *Local
 	req       Request
-	caller    context.Context // the request's own
 	ctx       context.Context // ends with the caller's, or when emit says so
 	cancel    context.CancelFunc
 	begin     time.Time
@@ -58,7 +57,6 @@ func (l *Local) newGeneration(ctx context.Context, req Request, begin time.Time)
 	}
 	g.result.PromptTokens = len(g.prompt)
 	g.texts = make(chan string, min(req.MaxTokens, l.info.MaxTokens)+1)
-	g.caller = ctx
 	g.ctx, g.cancel = context.WithCancel(ctx)
 	return g, nil
 }
@@ -222,11 +220,12 @@ func (g *generation) next(logits []float32) (id int32, more bool, err error) {
 		g.result.Stop = StopDead
 		return 0, false, nil
 	}
+	// The step may have been for others as well, and so not have stopped.
+	if err := g.ctx.Err(); err != nil {
+		return 0, false, err
+	}
 	g.sampler.Accept(id)
 	g.result.DecodedTokens++
-	if g.caller.Err() != nil {
-		g.result.DecodedAfterCancel++
-	}
 	switch {
 	case allowed == nil && slices.Contains(g.ends, id):
 		g.result.Stop = StopToken

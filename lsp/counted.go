@@ -64,11 +64,15 @@ func (c counted) Generate(ctx context.Context, req engine.Request, emit func(str
 	}
 	c.stats.enter()
 	defer c.stats.leave()
-	res, err := c.Engine.Generate(ctx, req, emit)
+	res, err := c.Engine.Generate(ctx, req, func(text string) bool {
+		if ctx.Err() != nil {
+			c.stats.afterCancel.Add(1)
+		}
+		return emit(text)
+	})
 	c.stats.prompt.Add(int64(res.PromptTokens))
 	c.stats.cached.Add(int64(res.CachedTokens))
 	c.stats.prefill.Add(int64(res.PrefillTokens))
 	c.stats.decoded.Add(int64(res.DecodedTokens))
-	c.stats.afterCancel.Add(int64(res.DecodedAfterCancel))
 	return res, err
 }

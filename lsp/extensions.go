@@ -71,7 +71,7 @@ type Stats struct {
 	CachedTokens        int64 `json:"cached_tokens"`
 	PrefillTokens       int64 `json:"prefill_tokens"`
 	DecodedTokens       int64 `json:"decoded_tokens"`
-	DecodedAfterCancel  int64 `json:"decoded_after_cancel"` // of decoded_tokens, after the end of their request
+	DecodedAfterCancel  int64 `json:"decoded_after_cancel"` // pieces of text given after the end of their request
 	EngineBusyMillis    int64 `json:"engine_busy_ms"`
 	ResidentBytes       int64 `json:"resident_bytes"` // of the process now
 }

@@ -88,7 +88,7 @@ func (s *script) Generate(ctx context.Context, req engine.Request, emit func(str
 			s.mu.Unlock()
 			for range s.stubborn {
 				res.DecodedTokens++
-				res.DecodedAfterCancel++
+				emit("late")
 			}
 			res.Stop = engine.StopCancelled
 			return res, ctx.Err()
