@@ -201,7 +201,7 @@ func printSoak(a *app, r typing.Soak) {
 }
 
 func sampleText(s typing.Sample) string {
-	return fmt.Sprintf("%6.1f min  %7d keys, loop %d  resident %.1f MB (anonymous %.1f, Go heap %.1f)  %d goroutines  %d trees  KV pages %d in use, %d free of %d",
-		s.Minutes, s.Keys, s.Loops, float64(s.ResidentBytes)/1e6, float64(s.AnonymousBytes)/1e6, float64(s.HeapBytes)/1e6,
+	return fmt.Sprintf("%6.1f min  %7d keys, loop %d  resident %.1f MB (anonymous %.1f, Go heap %.1f, C %.1f)  %d goroutines  %d trees  KV pages %d in use, %d free of %d",
+		s.Minutes, s.Keys, s.Loops, float64(s.ResidentBytes)/1e6, float64(s.AnonymousBytes)/1e6, float64(s.HeapBytes)/1e6, float64(s.CHeapBytes)/1e6,
 		s.Goroutines, s.SyntaxTrees, s.KVPagesInUse, s.KVPagesFree, s.KVPages)
 }

@@ -49,7 +49,7 @@ func (c *lspCmd) Run(a *app) error {
 			_, err = models.Pull(ctx, m, pull)
 			return err
 		},
-		Trees:    func() int64 { return syntax.Live().Trees },
+		Syntax:   func() (trees, bytes int64) { return syntax.Live().Trees, syntax.HeapBytes() },
 		Settings: settings,
 		Version:  version,
 		Log:      a.log,

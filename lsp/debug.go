@@ -21,8 +21,9 @@ type DebugParams struct {
 type Debug struct {
 	Goroutines   int            `json:"goroutines"`
 	HeapBytes    int64          `json:"heap_bytes"`   // of Go, garbage included
-	SyntaxTrees  int64          `json:"syntax_trees"` // in C's memory
-	KVPages      int            `json:"kv_pages"`     // of all devices
+	CHeapBytes   int64          `json:"c_heap_bytes"` // in use, trees among it; -1: not known
+	SyntaxTrees  int64          `json:"syntax_trees"`
+	KVPages      int            `json:"kv_pages"` // of all devices
 	KVPagesInUse int            `json:"kv_pages_in_use"`
 	KVPagesFree  int            `json:"kv_pages_free"`      // that hold nothing
 	Document     *DebugDocument `json:"document,omitempty"` // nil if it is not open
@@ -50,8 +51,8 @@ func (s *server) debug(params []byte) (job, error) {
 			d.Document = &DebugDocument{Version: doc.Version, Bytes: doc.Text.Len(), SHA256: hex.EncodeToString(sum[:])}
 		}
 	}
-	if s.opt.Trees != nil {
-		d.SyntaxTrees = s.opt.Trees()
+	if s.opt.Syntax != nil {
+		d.SyntaxTrees, d.CHeapBytes = s.opt.Syntax()
 	}
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)

@@ -38,8 +38,9 @@ type Options struct {
 	Pull func(ctx context.Context, model string, progress func(share float64)) error
 	// Completer makes the completer of an engine; nil is package completion's.
 	Completer func(engine.Engine) Completer
-	// Trees tells how many syntax trees the process holds; nil means none.
-	Trees func() int64
+	// Syntax tells how many syntax trees the process holds, and how many bytes C's
+	// memory has given out, -1 where that is not known; nil means none.
+	Syntax func() (trees, bytes int64)
 	// Settings hold until the client has its own.
 	Settings Settings
 	Version  string // for the client's log
