@@ -149,10 +149,10 @@ func inOrder(best, earlier []retrieve.Chunk) []retrieve.Chunk {
 	return shown
 }
 
-// pace ranks a chunk by how soon the next place has another in its stead: what a
-// file imports stays, what its cursor's lines name goes with the lines.
+// pace ranks a chunk by how soon the next place has another in its stead: what is
+// open stays, what the cursor's lines name goes with the lines.
 func pace(c retrieve.Chunk) int {
-	return slices.Index([]string{retrieve.Import, retrieve.Open, retrieve.Definition, retrieve.Similar, retrieve.Edit}, c.Source)
+	return slices.Index([]string{retrieve.Open, retrieve.Definition, retrieve.Similar, retrieve.Edit}, c.Source)
 }
 
 // nameIn is the name of the folder that doc lies in, and its path there.

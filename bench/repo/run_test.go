@@ -117,7 +117,7 @@ func needsContext(prompt string) string {
 // apart, and nothing that is shown to the model has the line from the disk.
 func TestRun(t *testing.T) {
 	e := &scripted{answer: needsContext}
-	o := Options{Packages: unpacked(t, files), Arms: Arms(true, []string{retrieve.Definition, retrieve.Import, retrieve.Edit})}
+	o := Options{Packages: unpacked(t, files), Arms: Arms(true, []string{retrieve.Definition, retrieve.Similar, retrieve.Edit})}
 	var log []Result
 	o.Each = func(r Result) error {
 		log = append(log, r)
@@ -128,8 +128,8 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	for arm, exact := range map[string]bool{
-		Without: false, With: true, "only definition": true, "only import": true, "only edit": false,
-		"all but definition": true, "all but import": true, "all but edit": true,
+		Without: false, With: true, "only definition": true, "only similar": true, "only edit": false,
+		"all but definition": true, "all but similar": true, "all but edit": true,
 	} {
 		r := results[arm][0]
 		if r.Exact != exact || (r.Recall == 1) != exact || r.Arm != arm || r.TaskID != item.ID || len(r.Chunks) > 0 != exact || r.Missed != nil {

@@ -21,6 +21,7 @@ const (
 	maxChain      = 8        // names between dots
 	maxLineage    = 8        // types that one is based on
 	hopsFrom      = 6        // sites whose signatures are looked into
+	moduleFiles   = 3        // of a module before the dot
 )
 
 // definitions is the retriever of what the names around the cursor mean.
@@ -39,7 +40,41 @@ func (s *search) definitions(ctx context.Context) []Chunk {
 		d.look(in)
 	}
 	d.hop()
-	return d.chunks(ctx)
+	return append(d.outlines(d.module(before[:start])), d.chunks(ctx)...)
+}
+
+// outlines says what files define. Of a package of many it takes those that define
+// most of what is named near the cursor.
+func (d *defining) outlines(files []string) []Chunk {
+	if len(files) == 0 {
+		return nil
+	}
+	near := map[string]float64{}
+	for _, in := range d.interests() {
+		near[in.name] = max(near[in.name], in.weight)
+	}
+	weights := map[*facts]float64{}
+	var found []*facts
+	for _, file := range files {
+		f := d.fileAt(file)
+		if f == nil || f.path == d.Path {
+			continue
+		}
+		for i := range f.symbols {
+			if f.symbols[i].holder < 0 {
+				weights[f] += near[f.symbols[i].name]
+			}
+		}
+		found = append(found, f)
+	}
+	slices.SortStableFunc(found, func(a, b *facts) int { return cmp.Compare(weights[b], weights[a]) })
+	var chunks []Chunk
+	for _, f := range found[:min(len(found), moduleFiles)] {
+		if text := f.outline(d.limit); text != "" {
+			chunks = append(chunks, Chunk{file: f.path, Text: text, End: f.lines})
+		}
+	}
+	return chunks
 }
 
 // key is a site as a map wants it.

@@ -55,6 +55,14 @@ func (s *search) follow(t target, seen map[string]bool) (site, bool) {
 	return site{}, false
 }
 
+// moduleName is what a module goes by in the file that imports it.
+func moduleName(m syntax.Import) string {
+	if m.As != "" {
+		return m.As
+	}
+	return m.Path[strings.LastIndexAny(m.Path, "./:")+1:]
+}
+
 // local is the name that what is imported goes by: in some languages the last
 // step of a path.
 func local(m syntax.Imported) string {
@@ -240,7 +248,7 @@ func (d *meanings) receiver(text string) (site, bool) {
 	names := d.importedBy(d.own)
 	if from, ok := names[chain[0].name]; ok && from.module {
 		if len(chain) == 1 {
-			return site{}, false // a module, whose outline is another retriever's
+			return site{}, false // a module, which has no one place: see [meanings.module]
 		}
 		from.item = chain[1].name
 		t, ok := d.define(from.target)
@@ -253,6 +261,18 @@ func (d *meanings) receiver(text string) (site, bool) {
 		return d.walk(t, chain[1:])
 	}
 	return site{}, false
+}
+
+// module is the files of the module that stands before the dot at the end of text.
+func (d *meanings) module(text string) []string {
+	chain := chainAt(text)
+	if len(chain) != 1 {
+		return nil
+	}
+	if from, ok := d.importedBy(d.own)[chain[0].name]; ok && from.module {
+		return from.files
+	}
+	return nil
 }
 
 // base is what the first name of a chain is.

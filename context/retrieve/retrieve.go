@@ -68,14 +68,13 @@ type Chunk struct {
 // The retrievers, in the order of Result.Reports.
 const (
 	Definition = "definition" // of the names around the cursor
-	Import     = "import"     // outlines of what the file imports
 	Edit       = "edit"       // what was edited lately
 	Open       = "open"       // the documents that were used last
 	Similar    = "similar"    // code like that around the cursor
 )
 
 // Sources are the names of the retrievers, in that order.
-func Sources() []string { return []string{Definition, Import, Edit, Open, Similar} }
+func Sources() []string { return []string{Definition, Edit, Open, Similar} }
 
 // Query asks for chunks. It belongs to the caller and is only read.
 type Query struct {
@@ -139,7 +138,6 @@ func New() *Retriever {
 	r := &Retriever{index: newIndex(), slots: make(chan struct{}, maxInFlight)}
 	r.sources = []source{
 		{Definition, 1.0, (*search).definitions},
-		{Import, 0.5, (*search).imports},
 		{Edit, 0.8, (*search).edits},
 		{Open, 0.4, (*search).open},
 		{Similar, 0.95, (*search).similar},

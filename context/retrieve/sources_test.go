@@ -404,7 +404,7 @@ func TestOwnFile(t *testing.T) {
 	}
 }
 
-func TestImport(t *testing.T) {
+func TestModule(t *testing.T) {
 	for _, test := range []struct{ name, archive, want string }{
 		{"python", `
 -- pkg/shapes.py --
@@ -450,12 +450,12 @@ func main() { text.▮ }
 -- packages/tools/src/index.js --
 export const join = (a, b) => a + b;
 -- packages/app/use.js --
-import { join as glue } from "@org/tools";
-▮
+import * as tools from "@org/tools";
+tools.▮
 `, "-- packages/tools/src/index.js --\nexport const join = (a, b) =>\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if got := shown(newFixture(t, test.archive).chunks(Import)); got != test.want {
+			if got := shown(newFixture(t, test.archive).chunks(Definition)); got != test.want {
 				t.Errorf("chunks\n%s\nwant\n%s", got, test.want)
 			}
 		})
