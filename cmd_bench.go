@@ -2,13 +2,16 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"text/tabwriter"
+	"time"
 
 	"tandem/bench/speed"
 	"tandem/engine/gguf"
 	"tandem/engine/model"
+	"tandem/kernels/op"
 	"tandem/models"
 )
 
@@ -25,6 +28,7 @@ type benchSpeedCmd struct {
 	Repeats   int    `short:"r" default:"5" placeholder:"N" help:"Runs of each, after one that does not count (default ${default})."`
 	Depth     []int  `default:"0" placeholder:"TOKENS" help:"Tokens in the KV cache before each run, separated by commas (default ${default})."`
 	Synthetic string `placeholder:"SHAPE" help:"Measure random weights of a model's shape in place of --model: a name that 'tandem synth --help' lists."`
+	Profile   bool   `help:"Say what each kind of op cost, in one run more: time, bytes, operations, share of the limit."`
 	Cancels   int    `default:"120" placeholder:"N" help:"Prefills to cancel at a random moment; 0 leaves responsiveness out (default ${default})."`
 }
 
@@ -68,7 +72,7 @@ func (c *benchSpeedCmd) Run(a *app) error {
 	bar := newProgress(a.err, "bench")
 	report, err := speed.Measure(a.ctx, p, devices.prefill, devices.decode, speed.Options{
 		Model: name, Prefill: c.Prompt, Decode: []int{tokens}, Depths: c.Depth, Repeats: c.Repeats,
-		KV: kv, Cancels: c.Cancels, Progress: bar.show,
+		KV: kv, Cancels: c.Cancels, Profile: c.Profile, Progress: bar.show,
 	})
 	bar.done()
 	if err != nil {
@@ -114,6 +118,28 @@ func (c *benchSpeedCmd) file(a *app) (path, name string, remove func(), err erro
 	return path, c.Synthetic + " (random weights)", remove, nil
 }
 
+// printCosts is a profile: each kind of op with its share of the time, and of what
+// the machine allows, memory or arithmetic, whichever it comes closer to.
+func printCosts(out io.Writer, costs []op.Cost, limits speed.Limits) error {
+	var whole time.Duration
+	for _, c := range costs {
+		whole += c.Time + c.Wait
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(table, "op\tshape\tcalls\tms\twait\tof all\tGB/s\tTOPS\tof the limit\t")
+	for _, c := range costs {
+		seconds := c.Time.Seconds()
+		gbs, tera := c.Bytes/seconds/1e9, c.Ops/seconds/1e12
+		share := "-"
+		if c.Ops > 0 && limits != (speed.Limits{}) {
+			share = fmt.Sprintf("%.0f %%", 100*max(gbs/limits.ReadGBs, tera/limits.TeraOps))
+		}
+		fmt.Fprintf(table, "%s\t%s\t%d\t%.2f\t%.2f\t%.1f %%\t%.1f\t%.3f\t%s\t\n", c.Kind, c.Shape, c.Calls,
+			seconds*1e3, c.Wait.Seconds()*1e3, 100*float64(c.Time+c.Wait)/float64(whole), gbs, tera, share)
+	}
+	return table.Flush()
+}
+
 // printSpeed is the report for people.
 func printSpeed(a *app, r speed.Report) error {
 	fmt.Fprintf(a.out, "%s on %s (%s, %d threads)\n", r.Model, r.Device, r.ISA, r.Threads)
@@ -136,6 +162,20 @@ func printSpeed(a *app, r speed.Report) error {
 	row("decode", r.Decode)
 	if err := table.Flush(); err != nil {
 		return err
+	}
+	for _, rates := range []struct {
+		kind string
+		of   []speed.Rate
+	}{{"prefill", r.Prefill}, {"decode", r.Decode}} {
+		for _, rate := range rates.of {
+			if len(rate.Costs) == 0 {
+				continue
+			}
+			fmt.Fprintf(a.out, "\n%s of %d tokens at depth %d, op by op as one thread sees it:\n", rates.kind, rate.Tokens, rate.Depth)
+			if err := printCosts(a.out, rate.Costs, r.Limits); err != nil {
+				return err
+			}
+		}
 	}
 	if r.CancelMillis != nil {
 		fmt.Fprintf(a.out, "during a prefill: cancel p50 %.2f ms, p99 %.2f ms (%d); wake-up p50 %.2f ms, p99 %.2f ms (%d)\n",

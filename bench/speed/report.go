@@ -36,7 +36,8 @@ type Rate struct {
 	TokensPerSecond Spread `json:"tokens_per_second"`
 	// ShareOfLimit is the median's share of what the machine allows: of its
 	// arithmetic for prefill, of its memory's speed for decode; 0 if unknown.
-	ShareOfLimit float64 `json:"share_of_limit"`
+	ShareOfLimit float64   `json:"share_of_limit"`
+	Costs        []op.Cost `json:"costs,omitempty"` // of one run more, by kind of op
 }
 
 // Spread is what several runs of the same gave.

@@ -28,6 +28,8 @@ type Options struct {
 	// Cancels is how many prefills of 2,048 tokens are cancelled at a random
 	// moment; 0 leaves responsiveness out.
 	Cancels int
+	// Profile makes Rate.Costs, from one run more of each.
+	Profile bool
 	// Progress, which may be nil, is told what begins and the share done.
 	Progress func(share float64, what string)
 }
@@ -94,7 +96,11 @@ func (r *Report) prefill(ctx context.Context, p *op.Program, d op.Device, alsoDe
 				return err
 			}
 			share := run.work.prefillShare(s.Median, n, r.Limits)
-			r.Prefill = append(r.Prefill, Rate{Tokens: n, Depth: depth, TokensPerSecond: s, ShareOfLimit: share})
+			costs, err := run.costs(opt, func() error { return run.prompt(ctx, depth, n) })
+			if err != nil {
+				return err
+			}
+			r.Prefill = append(r.Prefill, Rate{Tokens: n, Depth: depth, TokensPerSecond: s, ShareOfLimit: share, Costs: costs})
 		}
 	}
 	if alsoDecode {
@@ -119,7 +125,11 @@ func (r *Report) decode(ctx context.Context, run *runner, opt Options) error {
 				return err
 			}
 			share := run.work.decodeShare(s.Median, float64(depth)+float64(n)/2, r.Limits)
-			r.Decode = append(r.Decode, Rate{Tokens: n, Depth: depth, TokensPerSecond: s, ShareOfLimit: share})
+			costs, err := run.costs(opt, func() error { return run.continuation(ctx, depth, n) })
+			if err != nil {
+				return err
+			}
+			r.Decode = append(r.Decode, Rate{Tokens: n, Depth: depth, TokensPerSecond: s, ShareOfLimit: share, Costs: costs})
 		}
 	}
 	return nil
@@ -217,6 +227,17 @@ func (run *runner) repeat(ctx context.Context, depth, n, times int, f func() err
 		perSecond = append(perSecond, float64(n)/time.Since(start).Seconds())
 	}
 	return spread(perSecond), nil
+}
+
+// costs profiles f, if that is wanted and the device can.
+func (run *runner) costs(opt Options, f func() error) ([]op.Cost, error) {
+	p, ok := run.exe.(op.Profiler)
+	if !opt.Profile || !ok {
+		return nil, nil
+	}
+	p.StartProfile()
+	err := f()
+	return p.StopProfile(), err
 }
 
 // prompt computes n tokens behind pos others, chunk by chunk; the last one's

@@ -193,7 +193,8 @@ static void attend_span(const struct cpu_op *op, const struct worker *w, const s
 		int i = 0;
 		while (i < n && !seen(b, i, begin + at, 1)) i++;
 		for (; i + SCORE_QUERIES <= n; i += SCORE_QUERIES) score_keys(SCORE_QUERIES, op, b, i, kt, at, s);
-		for (; i < n; i++) score_keys(1, op, b, i, kt, at, s);
+		if (i < n && n >= SCORE_QUERIES) score_keys(SCORE_QUERIES, op, b, n - SCORE_QUERIES, kt, at, s); // some once more
+		else for (; i < n; i++) score_keys(1, op, b, i, kt, at, s);
 	}
 	for (int i = 0; i < n; i++) {
 		int keys_i = seen(b, i, begin, SPAN_TOKENS);

@@ -99,6 +99,9 @@ struct cpu_program {
 	uint8_t *scratch;
 	size_t scratch_bytes;
 	atomic_int cancel; // set by any thread; polled per tile
+	// Profile: two sums of ns per op as worker 0 sees them, the op and the
+	// barrier before it. NULL: no clock is read.
+	int64_t *times;
 	struct cpu_batch batch;
 };
 

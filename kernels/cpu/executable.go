@@ -34,6 +34,7 @@ type executable struct {
 	table   []int32 // all page tables of a batch
 	starts  []int32
 	pages   *pages
+	profile *profile // nil unless runs are measured
 }
 
 // tap is a named value and the op after which it is complete.
@@ -180,6 +181,7 @@ func (e *executable) Bytes() int64 { return e.bytes }
 
 // Close frees everything.
 func (e *executable) Close() error {
+	e.StopProfile()
 	for _, p := range e.owned {
 		C.cpu_free(p)
 	}
@@ -216,6 +218,7 @@ func (e *executable) Run(ctx context.Context, b *op.Batch) error {
 		C.cpu_set_cancel(e.c, 1)
 		close(flagged)
 	})
+	e.count(b)
 	e.walk(b)
 	if !stop() {
 		<-flagged // or the flag would be set in the next run

@@ -92,6 +92,7 @@ INLINE vi dot_start(enum kind k, int32_t minus_128_sum) { return vi_set1(k == MI
 INLINE void dot_quads(int n, enum kind k, int from, int count, const vi *q, const struct xgroup *x, int at, vi *a)
 {
 	(void)k;
+#pragma GCC unroll 8
 	for (int i = from; i < from + count; i++) {
 		vi w = q[i];
 		for (int c = 0; c < n; c++) a[c] = vi_dot(a[c], w, &x->q[at + c][4 * i]);
@@ -197,12 +198,15 @@ INLINE void dot_group(int n, enum kind k, const vi *q, vf s, vf m, const struct 
 	int quads = k == HALVES ? 4 : 8;
 	for (int c = 0; c < n; c++) a[c] = dot_start(k, k == HALVES ? x->nlow[at + c] : x->nsum[at + c]);
 	dot_quads(n, k, 0, quads, q, x, at, a);
+	KEEP_ORDER;
 	for (int c = 0; c < n; c++) y[c] = vf_fma(vf_mul(vf_from_i32(a[c]), s), vf_set1(x->scale[at + c]), y[c]);
 	if (k == MINIMUM)
 		for (int c = 0; c < n; c++) y[c] = vf_fma(m, vf_set1(x->ssum[at + c]), y[c]);
 	if (k != HALVES) return;
+	KEEP_ORDER;
 	for (int c = 0; c < n; c++) a[c] = dot_start(k, x->nhigh[at + c]);
 	dot_quads(n, k, 4, 4, q, x, at, a);
+	KEEP_ORDER;
 	for (int c = 0; c < n; c++) y[c] = vf_fma(vf_mul(vf_from_i32(a[c]), m), vf_set1(x->scale[at + c]), y[c]);
 }
 
@@ -295,9 +299,7 @@ INLINE void panel_cols(int n, enum kind k, const struct panel_group *panel, int 
 	for (int c = 0; c < n; c++) y[c] = vf_load(acc + TILE_ROWS * c);
 	for (int g = 0; g < groups; g++) {
 		const struct panel_group *p = &panel[g];
-		vi q[8];
-		for (int j = 0; j < 8; j++) q[j] = vi_load(p->q[part][j]);
-		dot_group(n, k, q, vf_load(p->s + LANES * part), vf_load(p->m + LANES * part), &x[g], at, y);
+		dot_group(n, k, (const vi *)p->q[part], vf_load(p->s + LANES * part), vf_load(p->m + LANES * part), &x[g], at, y);
 	}
 	for (int c = 0; c < n; c++) vf_store(acc + TILE_ROWS * c, y[c]);
 }
@@ -306,7 +308,9 @@ INLINE void panel_cols(int n, enum kind k, const struct panel_group *panel, int 
 static __attribute__((noinline)) void panel_block(int n, enum kind k, const struct panel_group *panel, int groups,
 	const struct xgroup *x, float *acc)
 {
-#define PANEL(N, K) panel_cols(N, K, panel, groups, x, at, part, acc)
+	// Where the registers hold a whole block the first column is a constant, and
+	// one pointer serves all columns.
+#define PANEL(N, K) panel_cols(N, K, panel, groups, x, (int)REGISTER_COLS < COLS_MAX ? at : 0, part, acc)
 #define PANEL_KIND(K) case K: FOR_MANY_COLS(cols, PANEL, K) break;
 	for (int at = 0; at < n; at += REGISTER_COLS)
 		for (int part = 0; part < PARTS; part++) {

@@ -195,15 +195,26 @@ void pool_close(struct pool *p)
 	cpu_free(p);
 }
 
+// clock_lap adds the time since *begin to *sum and begins anew.
+static void clock_lap(int64_t *sum, int64_t *begin)
+{
+	int64_t now = now_ns();
+	*sum += now - *begin;
+	*begin = now;
+}
+
 static void run_ops(struct pool *p, int id)
 {
 	struct cpu_program *prog = p->arg;
 	struct worker w = {id, p->count, prog, prog->scratch + id * prog->scratch_bytes};
+	int64_t *times = id ? NULL : prog->times, begin = times ? now_ns() : 0;
 	for (int i = p->first; i < p->last; i++) {
 		const struct cpu_op *op = &prog->ops[i];
 		if (op->barrier) barrier_wait(p);
+		if (times) clock_lap(&times[2 * i + 1], &begin);
 		// A cancelled run still meets at the barriers, with nothing between them.
 		if (!cancelled(&w)) p->rung->ops[op->kind](op, &w);
+		if (times) clock_lap(&times[2 * i], &begin);
 	}
 }
 

@@ -33,13 +33,15 @@ static void op_norm(const struct cpu_op *op, const struct worker *w)
 // squared error than 127 alone, for 3 % of a prefill's time.
 enum { LEVEL_MAX = 127, LEVEL_MIN = 125 };
 
-// squared_error is what rounding 32 activations to multiples of step loses.
-INLINE float squared_error(const float *x, float step, float inverse)
+enum { GROUP_VECTORS = GROUP / LANES };
+
+// squared_error is what rounding a group to multiples of step loses; NaN if a value
+// is not finite.
+INLINE float squared_error(const vf *v, float step, float inverse)
 {
 	vf sum = vf_set1(0);
-	for (int i = 0; i < GROUP; i += LANES) {
-		vf v = vf_load(x + i);
-		vf error = vf_sub(v, vf_mul(vf_round(vf_mul(v, vf_set1(inverse))), vf_set1(step)));
+	for (int i = 0; i < GROUP_VECTORS; i++) {
+		vf error = vf_sub(v[i], vf_mul(vf_round(vf_mul(v[i], vf_set1(inverse))), vf_set1(step)));
 		sum = vf_fma(error, error, sum);
 	}
 	return vf_sum(sum);
@@ -51,37 +53,34 @@ INLINE float squared_error(const float *x, float step, float inverse)
 // receives what the quants leave over.
 INLINE void quantise_group(const float *x, struct xgroup *g, int c, float *left)
 {
-	vf most = vf_set1(0), zero = vf_set1(0);
-	for (int i = 0; i < GROUP; i += LANES) {
-		vf v = vf_load(x + i);
-		most = vf_max(most, vf_abs(v));
-		zero = vf_add(zero, vf_sub(v, v));
+	vf v[GROUP_VECTORS], most = vf_set1(0);
+	for (int i = 0; i < GROUP_VECTORS; i++) {
+		v[i] = vf_load(x + i * LANES);
+		most = vf_max(most, vf_abs(v[i]));
 	}
-	float largest = vf_largest(most), poison = vf_sum(zero); // NaN if a value is not finite
+	float largest = vf_largest(most);
 	int some = largest > 1e-30f; // else 1/step is not finite, and the group as good as 0
-	float step = some ? largest / LEVEL_MAX : 0, inverse = some ? LEVEL_MAX / largest : 0, least = INFINITY;
-	for (int level = LEVEL_MAX; some && level >= LEVEL_MIN; level--) {
-		float error = squared_error(x, largest / level, level / largest);
+	float unit = some ? 1 / largest : 0, step = some ? largest * (1.0f / LEVEL_MAX) : 0, inverse = LEVEL_MAX * unit;
+	float least = squared_error(v, step, inverse), poison = least == least ? 0 : NAN;
+	for (int level = LEVEL_MAX - 1; some && level >= LEVEL_MIN; level--) {
+		float error = squared_error(v, largest * (1.0f / level), level * unit);
 		if (error < least) {
 			least = error;
-			step = largest / level;
-			inverse = level / largest;
+			step = largest * (1.0f / level);
+			inverse = level * unit;
 		}
 	}
 	int8_t *q = g->q[c];
-	for (int i = 0; i < GROUP; i += LANES) vf_to_i8(q + i, vf_mul(vf_load(x + i), vf_set1(inverse)));
-	int low = 0, high = 0;
-	for (int i = 0; i < 16; i++) low += q[i];
-	for (int i = 16; i < 32; i++) high += q[i];
+	for (int i = 0; i < GROUP_VECTORS; i++) vf_to_i8(q + i * LANES, vf_mul(v[i], vf_set1(inverse)));
+	int low, high;
+	sum_halves(q, &low, &high);
 	g->scale[c] = step + poison;
 	g->ssum[c] = g->scale[c] * (low + high);
 	g->nlow[c] = -128 * low;
 	g->nhigh[c] = -128 * high;
 	g->nsum[c] = -128 * (low + high);
-	for (int i = 0; left && i < GROUP; i += LANES) {
-		vf v = vf_load(x + i);
-		vf_store(left + i, vf_sub(v, vf_mul(vf_round(vf_mul(v, vf_set1(inverse))), vf_set1(g->scale[c]))));
-	}
+	for (int i = 0; left && i < GROUP_VECTORS; i++)
+		vf_store(left + i * LANES, vf_sub(v[i], vf_mul(vf_round(vf_mul(v[i], vf_set1(inverse))), vf_set1(g->scale[c]))));
 }
 
 static void op_quantise(const struct cpu_op *op, const struct worker *w)

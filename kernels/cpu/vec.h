@@ -9,6 +9,10 @@
 
 #define INLINE static inline __attribute__((always_inline, unused))
 
+// KEEP_ORDER keeps loads behind it from being scheduled before it, where they would
+// take registers that sums need.
+#define KEEP_ORDER __asm__ volatile("" ::: "memory")
+
 // lane_mask + 16 - n begins n lanes of ones.
 static const int32_t lane_mask[32] __attribute__((unused)) = {
 	-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
@@ -52,11 +56,12 @@ INLINE vi vi_add_u8(vi a, vi b) { return _mm512_add_epi8(a, b); }
 #define vi_right(a, n) _mm512_srli_epi16(a, n)
 
 // vi_dot adds the 4 products of each lane's bytes: weights 0..255, activations +-127.
+// The broadcast belongs into the instruction, where it takes no register: gcc
+// would make it one of its own, and spill.
 INLINE vi vi_dot(vi acc, vi w, const int8_t *x)
 {
-	int32_t x4;
-	memcpy(&x4, x, 4);
-	return _mm512_dpbusd_epi32(acc, w, _mm512_set1_epi32(x4));
+	__asm__("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(acc) : "v"(w), "m"(*(const int32_t(*)[1])x));
+	return acc;
 }
 INLINE void prefetch(const void *p) { _mm_prefetch(p, _MM_HINT_T0); }
 
@@ -191,7 +196,39 @@ INLINE void prefetch(const void *p) { (void)p; }
 
 #endif
 
-// Sums and maxima over the lanes, always in the same order.
+// Sums and maxima over the lanes, always in the same order: the upper half onto the
+// lower one until one is left.
+#if defined(RUNG_IS_AVX512VNNI) || defined(RUNG_IS_AVX2)
+
+#if defined(RUNG_IS_AVX512VNNI)
+#define TO_256(op, a) _mm256_##op##_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1))
+#else
+#define TO_256(op, a) (a)
+#endif
+#define OVER_LANES(name, op) \
+	INLINE float name(vf a) \
+	{ \
+		__m256 half = TO_256(op, a); \
+		__m128 x = _mm_##op##_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1)); \
+		x = _mm_##op##_ps(x, _mm_movehl_ps(x, x)); \
+		return _mm_cvtss_f32(_mm_##op##_ss(x, _mm_movehdup_ps(x))); \
+	}
+OVER_LANES(vf_sum, add)
+OVER_LANES(vf_largest, max)
+
+// sum_halves sums 16 bytes and 16 more.
+INLINE void sum_halves(const int8_t *q, int *low, int *high)
+{
+	__m256i pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), _mm256_loadu_si256((const __m256i *)q));
+	__m256i sums = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+	sums = _mm256_add_epi32(sums, _mm256_shuffle_epi32(sums, 0x4e));
+	sums = _mm256_add_epi32(sums, _mm256_shuffle_epi32(sums, 0xb1));
+	*low = _mm256_cvtsi256_si32(sums);
+	*high = _mm_cvtsi128_si32(_mm256_extracti128_si256(sums, 1));
+}
+
+#else
+
 INLINE float vf_sum(vf a)
 {
 	float v[LANES];
@@ -209,6 +246,15 @@ INLINE float vf_largest(vf a)
 		for (int i = 0; i < n; i++) v[i] = v[i] > v[i + n] ? v[i] : v[i + n];
 	return v[0];
 }
+
+INLINE void sum_halves(const int8_t *q, int *low, int *high)
+{
+	*low = *high = 0;
+	for (int i = 0; i < 16; i++) *low += q[i];
+	for (int i = 16; i < 32; i++) *high += q[i];
+}
+
+#endif
 
 // vf_exp is e^x for x <= 88: 2^n * e^r with |r| <= ln2/2 and a degree-6 Taylor
 // polynomial, within 2 ulp; below -87 it stays at e^-87.
