@@ -117,6 +117,7 @@ func (l *Local) load(ctx context.Context, opt Options) (err error) {
 		l.prefill = p
 		l.info.CacheBytes += int64(p.exec.Pages().Len()) * int64(p.exec.Pages().PageBytes())
 	}
+	l.file.Drop() // devices and tokenizer have copied what they need
 	opt.Progress(1)
 	return nil
 }

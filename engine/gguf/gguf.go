@@ -15,6 +15,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"unsafe"
 
 	"tandem/kernels/op"
 )
@@ -76,7 +77,25 @@ func Open(path string) (*File, error) {
 		return nil, err
 	}
 	f.unmap = unmap
+	for _, t := range f.tensors {
+		t.Drop = f.drop
+	}
 	return f, nil
+}
+
+// Drop lets go of the memory in which this process holds the file, for when all
+// that is needed often has been copied: what is read later comes back from the
+// system's own cache, or from the disk. Where files are not mapped (Windows) it does
+// nothing, and the file stays in memory until Close.
+func (f *File) Drop() { f.drop(f.data) }
+
+// drop is Drop for a part of data.
+func (f *File) drop(part []byte) {
+	if f.unmap == nil || len(part) == 0 {
+		return
+	}
+	from := int(uintptr(unsafe.Pointer(&part[0])) - uintptr(unsafe.Pointer(&f.data[0])))
+	dropBytes(f.data, from, from+len(part))
 }
 
 // mapFile gives the bytes of a regular file and the function that frees them.

@@ -17,3 +17,14 @@ func mapBytes(file *os.File, n int) ([]byte, func() error, error) {
 	}
 	return data, func() error { return unix.Munmap(data) }, nil
 }
+
+// dropBytes takes the pages that hold any of mapping[from:to] out of this process.
+// They are rounded outwards: the mapping is read-only, so that a page somebody else
+// still reads only comes back. A system that refuses keeps them, which costs memory
+// and nothing else.
+func dropBytes(mapping []byte, from, to int) {
+	page := os.Getpagesize()
+	from = from / page * page
+	to = min((to+page-1)/page*page, len(mapping))
+	unix.Madvise(mapping[from:to], unix.MADV_DONTNEED)
+}

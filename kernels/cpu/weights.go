@@ -99,18 +99,38 @@ func (s *weightSet) vector(v []float32) *C.float {
 	return (*C.float)(unsafe.Add(s.memory, s.vectors[&v[0]]))
 }
 
-// packTiles is how many tiles a worker packs at a time: it copies their rows out
-// of the mapped file first, where a file cut short becomes an error, and C never
-// touches the mapping.
-const packTiles = 8
+const (
+	// packTiles is how many tiles are packed at a time: their rows are copied out
+	// of the mapped file first, where a file cut short becomes an error, and C never
+	// touches the mapping.
+	packTiles = 8
+	// packBytes is about how much of the file a worker takes at a time. Then it lets
+	// go of that part of the mapping, so that the model is not in memory twice. Much
+	// less would come back at once: the system maps what lies around a page that is read.
+	packBytes = 1 << 20
+)
+
+// packJob is the tiles [from, to) of a tensor.
+type packJob struct {
+	t        *op.Tensor
+	from, to int
+}
+
+// packJobs cuts the tensors into jobs of about packBytes.
+func (s *weightSet) packJobs() []packJob {
+	var jobs []packJob
+	for _, t := range s.tensors {
+		step := max(1, packBytes/(packTiles*C.TILE_ROWS*t.RowBytes())) * packTiles
+		for from := 0; from < tileCount(t); from += step {
+			jobs = append(jobs, packJob{t, from, min(from+step, tileCount(t))})
+		}
+	}
+	return jobs
+}
 
 // pack repacks all tensors with the given number of goroutines.
 func (s *weightSet) pack(ctx context.Context, threads int, progress func(float64)) error {
-	type job struct {
-		t    *op.Tensor
-		tile int
-	}
-	jobs := make(chan job)
+	jobs := make(chan packJob)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var done atomic.Int64
@@ -120,24 +140,37 @@ func (s *weightSet) pack(ctx context.Context, threads int, progress func(float64
 			var staging []byte
 			for j := range jobs {
 				var err error
-				if staging, err = s.packRun(j.t, j.tile, staging); err != nil {
+				if staging, err = s.packJob(ctx, j, staging); err != nil {
 					cancel(err)
 				}
-				done.Add(int64(packTiles * tileStride(j.t)))
+				done.Add(int64((j.to - j.from) * tileStride(j.t)))
 			}
 		})
 	}
-	for _, t := range s.tensors {
-		for tile := 0; tile < tileCount(t) && ctx.Err() == nil; tile += packTiles {
-			jobs <- job{t, tile}
-			if progress != nil && tile%(16*packTiles) == 0 {
-				progress(min(1, float64(done.Load())/float64(s.bytes)))
-			}
+	for _, j := range s.packJobs() {
+		if ctx.Err() != nil {
+			break
+		}
+		jobs <- j
+		if progress != nil {
+			progress(float64(done.Load()) / float64(s.bytes))
 		}
 	}
 	close(jobs)
 	workers.Wait()
 	return context.Cause(ctx)
+}
+
+// packJob packs j's tiles and lets go of the file's rows.
+func (s *weightSet) packJob(ctx context.Context, j packJob, staging []byte) (_ []byte, err error) {
+	for tile := j.from; tile < j.to && ctx.Err() == nil; tile += packTiles {
+		if staging, err = s.packRun(j.t, tile, staging); err != nil {
+			return staging, err
+		}
+	}
+	from := j.from * C.TILE_ROWS
+	j.t.DropRows(from, min(j.to*C.TILE_ROWS, j.t.Rows)-from)
+	return staging, nil
 }
 
 // packRun packs up to packTiles tiles of t from the given one on.

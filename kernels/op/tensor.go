@@ -18,6 +18,11 @@ type Tensor struct {
 	Rows int
 	Cols int
 	Data []byte
+
+	// Drop, nil where Data is not mapped, tells the system that nobody will read
+	// part of Data soon: its pages need not stay in this process's memory. They
+	// come back by themselves when they are read after all.
+	Drop func(part []byte)
 }
 
 // RowBytes is the size of one row in bytes.
@@ -34,6 +39,14 @@ func (t *Tensor) Row(r int) []byte {
 func (t *Tensor) CopyRows(dst []byte, from, n int) error {
 	b := t.RowBytes()
 	return t.Guard(func() { copy(dst, t.Data[from*b:(from+n)*b]) })
+}
+
+// DropRows lets go of the memory that holds rows [from, from+n) of a mapped file,
+// for a device that has made its own copy of them. Data stays as readable as before.
+func (t *Tensor) DropRows(from, n int) {
+	if b := t.RowBytes(); t.Drop != nil {
+		t.Drop(t.Data[from*b : (from+n)*b])
+	}
 }
 
 // Floats dequantises the whole tensor. Meant for small ones: norms, biases, tables.
