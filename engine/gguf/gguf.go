@@ -89,12 +89,16 @@ func Open(path string) (*File, error) {
 // nothing, and the file stays in memory until Close.
 func (f *File) Drop() { f.drop(f.data) }
 
-// drop is Drop for a part of data.
+// drop is Drop for a part of data. What lies elsewhere, as a tensor's data that was
+// put in the place of the file's, stays.
 func (f *File) drop(part []byte) {
 	if f.unmap == nil || len(part) == 0 {
 		return
 	}
 	from := int(uintptr(unsafe.Pointer(&part[0])) - uintptr(unsafe.Pointer(&f.data[0])))
+	if from < 0 || from > len(f.data)-len(part) {
+		return
+	}
 	dropBytes(f.data, from, from+len(part))
 }
 
