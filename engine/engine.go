@@ -101,6 +101,8 @@ type Result struct {
 	CachedTokens  int           `json:"cached_tokens"`  // of those, found in the KV cache
 	PrefillTokens int           `json:"prefill_tokens"` // of those, computed
 	DecodedTokens int           `json:"decoded_tokens"` // sampled, the stop token included
+	Drafted       int           `json:"drafted"`        // tokens drafted to be verified
+	Accepted      int           `json:"accepted"`       // of those, sampled: decoded without steps of their own
 	TTFT          time.Duration `json:"ttft"`           // from the call to the first emitted text
 	Prefill       time.Duration `json:"prefill"`        // from the call to the first logits
 	Total         time.Duration `json:"total"`

@@ -62,11 +62,18 @@ type job struct {
 	// logits is called with a position and its logits, from by from. Behind the
 	// last token its answer continues the sequence with a token, or ends it.
 	logits func(pos int, logits []float32) (next int32, more bool)
+	// draft, if set, gives at most n tokens that may come behind the last one,
+	// which is about to be computed; cost(k) is what the step costs if k are given.
+	// What logits answers decides: those that it gives, too, need no step of
+	// their own, and verified is told how many that were.
+	draft    func(n int, cost func(k int) float64) []int32
+	verified func(drafted, accepted int)
 
 	seq      *kvcache.Sequence // nil while it has no pages
 	hasBegun bool
-	reached  int // the most tokens that were ever cached or computed
-	rows     int // in the current step
+	reached  int     // the most tokens that were ever cached or computed
+	rows     int     // of tokens in the current step
+	drafted  []int32 // verified in the current step
 	unhook   func() bool
 	err      error // once done is closed
 	done     chan struct{}

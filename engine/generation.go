@@ -24,6 +24,7 @@ type generation struct {
 	prompt    []int32
 	elsewhere int // tokens of the prompt that the prefill device computed
 	sampler   *sample.Sampler
+	drafter   drafter
 	heal      *sample.Prefix    // nil without healing
 	ends      []int32           // tokens that end the text
 	stream    *tokenizer.Stream // nil without a tokenizer
@@ -185,6 +186,16 @@ func (g *generation) compute() error {
 		next, more, failed = g.next(logits)
 		return next, more
 	}
+	if !g.l.noDraft {
+		j.draft = func(n int, cost func(k int) float64) []int32 {
+			return g.drafter.draft(j.tokens, min(n, g.draftable()), cost)
+		}
+		j.verified = func(drafted, accepted int) {
+			g.result.Drafted += drafted
+			g.result.Accepted += accepted
+			g.drafter.verified(drafted, accepted)
+		}
+	}
 	j.began = func(cached int) { g.result.CachedTokens = max(cached-g.elsewhere, 0) }
 	err := g.l.decode.executor.run(j)
 	g.result.PrefillTokens = max(g.result.PrefillTokens, min(j.reached, len(g.prompt))-g.result.CachedTokens)
@@ -246,6 +257,16 @@ func (g *generation) full() bool {
 	}
 	g.result.Stop = StopContext
 	return true
+}
+
+// draftable is how many tokens could be sampled behind the next one: only those
+// are worth a draft. The first token is not kept waiting for others.
+func (g *generation) draftable() int {
+	done := g.result.DecodedTokens
+	if done == 0 {
+		return 0
+	}
+	return max(min(g.req.MaxTokens, g.l.info.MaxTokens-len(g.prompt))-done-1, 0)
 }
 
 // textOf is the text that is certain once id has come: whole characters only.

@@ -28,6 +28,7 @@ type Options struct {
 	MaxTokens       int      // context; 0: 8,192; never more than the model's own
 	PoolTokens      int      // positions in each KV pool, at least MaxTokens; 0: twice MaxTokens
 	ColdBytes       int64    // host memory for evicted pages of each pool; 0: none
+	NoDraft         bool     // decode one token in each step
 	// Progress, if set, is told the share of the weights that is loaded.
 	Progress func(share float64)
 }
@@ -44,6 +45,7 @@ type Local struct {
 	prefill     *placed // == decode unless they are different devices
 	decode      *placed
 	info        Info
+	noDraft     bool
 
 	closeMu  sync.Mutex
 	closed   bool
@@ -64,7 +66,7 @@ func Open(ctx context.Context, opt Options) (*Local, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Local{file: file}
+	l := &Local{file: file, noDraft: opt.NoDraft}
 	if err := l.load(ctx, opt); err != nil {
 		l.free()
 		return nil, err
@@ -295,6 +297,8 @@ type Stats struct {
 	CachedTokens  int64 `json:"cached_tokens"`
 	PrefillTokens int64 `json:"prefill_tokens"`
 	DecodedTokens int64 `json:"decoded_tokens"`
+	Drafted       int64 `json:"drafted"`
+	Accepted      int64 `json:"accepted"`
 	// Devices has one entry, or two: prefill, then decode.
 	Devices []DeviceStats `json:"devices"`
 }
@@ -319,6 +323,8 @@ func (l *Local) count(r Result) {
 	l.stats.CachedTokens += int64(r.CachedTokens)
 	l.stats.PrefillTokens += int64(r.PrefillTokens)
 	l.stats.DecodedTokens += int64(r.DecodedTokens)
+	l.stats.Drafted += int64(r.Drafted)
+	l.stats.Accepted += int64(r.Accepted)
 }
 
 const stopsMax = 64 // texts, and as many tokens

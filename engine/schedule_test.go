@@ -392,8 +392,8 @@ func TestCost(t *testing.T) {
 		t.Errorf("%d rows before anything was measured", n)
 	}
 	for range 50 {
-		c.add(1, 20*time.Millisecond)
-		c.add(100, 120*time.Millisecond)
+		c.add(1, 1, 20*time.Millisecond)
+		c.add(100, 1, 120*time.Millisecond)
 	}
 	for _, test := range []struct {
 		in   time.Duration
@@ -403,7 +403,7 @@ func TestCost(t *testing.T) {
 			t.Errorf("%d rows in %v, want %d", n, test.in, test.want)
 		}
 	}
-	c.add(8, time.Hour) // neither one nor the other
+	c.add(8, 1, time.Hour) // neither one nor the other
 	if n := c.rowsIn(background); n < 79 {
 		t.Errorf("%d rows", n)
 	}

@@ -81,7 +81,7 @@ func (e *Executor) step() bool {
 		}
 		return true
 	}
-	s.on.cost.add(len(s.on.batch.Rows), took)
+	s.on.cost.add(len(s.on.batch.Rows), s.on.batch.LogitRows(), took)
 	s.on.stats.Steps++
 	s.on.stats.Rows += int64(len(s.on.batch.Rows))
 	s.on.stats.Busy += took
@@ -103,9 +103,14 @@ func (e *Executor) form() *step {
 	if s.best != Completion {
 		s.prefill = on.cost.rowsIn(background)
 	}
+	mates := 0 // jobs that may want logits
 	for _, j := range e.active {
-		if j.on == on && j.decodes() {
-			s.prefill = min(s.prefill, rowsMax-len(e.active)) // leaves them room
+		if j.on != on {
+			continue
+		}
+		mates++
+		if j.decodes() {
+			s.prefill = min(s.prefill, rowsMax-logitsMax-len(e.active)) // leaves them room
 		}
 	}
 	wanted := 0 // rows with logits
@@ -115,8 +120,9 @@ func (e *Executor) form() *step {
 		}
 		n, logits := e.rowsOf(j, s, logitsMax-wanted)
 		if n > 0 && e.reserve(j, n) {
+			s.draft(j, mates)
 			s.add(j, n)
-			wanted += logits
+			wanted += logits + len(j.drafted)
 		}
 	}
 	on.batch.Logits = on.logits[:wanted*on.program.Vocab]
@@ -179,12 +185,30 @@ func (e *Executor) reserve(j *job, n int) bool {
 	return true
 }
 
-// add appends the next n tokens of j to the batch.
+// draft asks j for tokens to verify, in a step with so many mates: each gets the
+// same part of the rows with logits, so that nobody waits for another's draft.
+// Nor does anybody lose pages for it.
+func (s *step) draft(j *job, mates int) {
+	j.drafted = nil
+	n := min(logitsMax/mates-1, rowsMax-len(s.on.batch.Rows)-1)
+	if j.draft == nil || !j.decodes() || n <= 0 {
+		return
+	}
+	drafted := j.draft(n, func(k int) float64 { return s.on.cost.verify(mates * (1 + k)) })
+	if len(drafted) > 0 && j.seq.Reserve(1+len(drafted)) == nil {
+		j.drafted = drafted
+	}
+}
+
+// add appends the next n tokens of j to the batch, and what it has drafted.
 func (s *step) add(j *job, n int) {
 	b := &s.on.batch
 	at := j.seq.Len()
 	for i := at; i < at+n; i++ {
 		b.Rows = append(b.Rows, op.Row{Token: j.tokens[i], Pos: int32(i), Seq: int32(len(b.Tables)), Logits: i >= j.from})
+	}
+	for i, token := range j.drafted {
+		b.Rows = append(b.Rows, op.Row{Token: token, Pos: int32(at + n + i), Seq: int32(len(b.Tables)), Logits: true})
 	}
 	b.Tables = append(b.Tables, j.seq.Table())
 	s.jobs = append(s.jobs, j)
@@ -193,27 +217,45 @@ func (s *step) add(j *job, n int) {
 	}
 }
 
-// deliver commits what was computed and lets each job go on or end.
+// deliver hands out the logits and lets each job go on or end.
 func (e *Executor) deliver(s *step) {
 	vocab := s.on.program.Vocab
 	logits := s.on.batch.Logits // (rows that want them, vocab)
 	for _, j := range s.jobs {
-		at := j.seq.Len()
-		j.seq.Commit(j.tokens[at : at+j.rows])
-		j.reached = max(j.reached, j.seq.Len())
-		more := j.seq.Len() < len(j.tokens)
-		for pos := max(at, j.from); pos < at+j.rows; pos++ {
-			next, goOn := j.logits(pos, logits[:vocab])
-			logits = logits[vocab:]
-			j.from = pos + 1
-			if pos == len(j.tokens)-1 && goOn {
-				j.tokens = append(j.tokens, next)
-				more = true
-				break
-			}
-		}
-		if !more {
+		end := j.seq.Len() + j.rows
+		n := end - min(max(j.from, j.seq.Len()), end) + len(j.drafted)
+		j.take(logits[:n*vocab], vocab)
+		logits = logits[n*vocab:]
+		if j.seq.Len() == len(j.tokens) {
 			e.finish(j, nil)
 		}
+	}
+}
+
+// take commits what was computed, and of what was drafted as many tokens as the
+// logits are answered with: those before a token make its logits, so that they
+// are what they would be one by one. The others' rows are written over.
+func (j *job) take(logits []float32, vocab int) {
+	at := j.seq.Len()
+	end := at + j.rows
+	j.seq.Commit(j.tokens[at:end])
+	for pos := max(at, j.from); pos < j.seq.Len(); pos++ {
+		next, goOn := j.logits(pos, logits[:vocab])
+		logits = logits[vocab:]
+		j.from = pos + 1
+		if pos < len(j.tokens)-1 {
+			continue
+		}
+		if !goOn {
+			break
+		}
+		j.tokens = append(j.tokens, next)
+		if i := pos + 1 - end; i < len(j.drafted) && j.drafted[i] == next {
+			j.seq.Commit(j.tokens[pos+1:])
+		}
+	}
+	j.reached = max(j.reached, j.seq.Len())
+	if len(j.drafted) > 0 {
+		j.verified(len(j.drafted), j.seq.Len()-end)
 	}
 }
