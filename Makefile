@@ -11,7 +11,7 @@ VCS    := $(shell git rev-parse HEAD >/dev/null 2>&1 && echo auto || echo false)
 # several goroutines meet.
 RACE := ./engine ./engine/kvcache ./engine/tokenizer ./kernels/cpu ./kernels/ref ./bench/speed ./models ./completion ./lsp ./context/... ./internal/...
 
-.PHONY: build demo test check unit race nvim weights mutations clean
+.PHONY: build demo test check unit race nvim arm64 weights mutations clean
 
 build:
 	@mkdir -p bin
@@ -45,6 +45,11 @@ race:
 # The plugin in a real Neovim, which is fetched by pip if there is none.
 nvim:
 	@editors/nvim/tests/run || { [ $$? = 77 ] && echo "left out: the Neovim plugin's tests"; }
+
+# The kernels of arm64 under qemu. Not part of the tests: it wants a cross compiler
+# and takes minutes.
+arm64:
+	@kernels/cpu/arm64.sh -test.v -test.run TestKernels || { [ $$? = 77 ] && echo "left out: the arm64 kernels' tests"; }
 
 # Takes the behaviour that each session of testdata/session is about out of the
 # code, and sees the session fail. Not part of the tests: it takes minutes.

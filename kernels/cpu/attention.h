@@ -121,7 +121,7 @@ INLINE int seen(const struct block *b, int i, int from, int n)
 	return max_int(0, min_int(n, b->first_pos + i / b->group + 1 - from));
 }
 
-enum { KEY_PARTS = PAGE_TOKENS / LANES, SCORE_QUERIES = LANES == 8 ? 2 : 4 };
+enum { KEY_PARTS = PAGE_TOKENS / LANES, SCORE_QUERIES = LANES == 16 ? 4 : 2 };
 
 // score_keys: scores (n, 32) of n queries against a page's K; n is a constant.
 INLINE void score_keys(int n, const struct cpu_op *op, const struct block *b, int i, const float *kt, int at, struct attend_scratch *s)

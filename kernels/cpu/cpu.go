@@ -29,7 +29,9 @@ import (
 // rungNames are the instruction sets that kernels exist for, by C's enum.
 var rungNames = [C.RUNGS]string{
 	C.RUNG_GENERIC:    "generic",
+	C.RUNG_NEONDOT:    "neondot",
 	C.RUNG_AVX2:       "avx2",
+	C.RUNG_AVXVNNI:    "avxvnni",
 	C.RUNG_AVX512VNNI: "avx512vnni",
 }
 

@@ -120,7 +120,7 @@ void cpu_set_cancel(struct cpu_program *prog, int value);
 size_t cpu_scratch_bytes(int cols_max, int group_heads, int head_dim);
 
 // Rungs of the instruction set ladder, slowest first.
-enum { RUNG_GENERIC, RUNG_AVX2, RUNG_AVX512VNNI, RUNGS };
+enum { RUNG_GENERIC, RUNG_NEONDOT, RUNG_AVX2, RUNG_AVXVNNI, RUNG_AVX512VNNI, RUNGS };
 int cpu_rung_supported(int rung);
 
 // Tiles: sizes, packing from file order, and one row back as floats.

@@ -9,7 +9,7 @@
 // within a group, then floats group by group), so that a row's result does not
 // depend on its company.
 
-#if defined(RUNG_IS_AVX512VNNI)
+#if defined(RUNG_IS_AVX512VNNI) || defined(RUNG_IS_NEONDOT)
 enum { REGISTER_COLS = 12 }; // 12 float sums and 12 integer sums of 32 registers
 #else
 enum { REGISTER_COLS = 4 };
@@ -71,6 +71,29 @@ INLINE void dot_quads(int n, enum kind k, int from, int count, const vi *q, cons
 		}
 		for (int c = 0; c < n && k != SYMMETRIC_8; c++) a[c] = vi_widen(a[c], sums[c]);
 	}
+}
+
+#elif defined(RUNG_IS_NEONDOT)
+
+// NEON multiplies signed bytes by signed bytes: the zero point comes off the weights.
+INLINE vi prepare(enum kind k, vi q)
+{
+	switch (k) {
+	case SYMMETRIC_4: return vi_add_u8(q, vi_set1_u8(256 - 8));
+	case SYMMETRIC_5: return vi_add_u8(q, vi_set1_u8(256 - 16));
+	case SYMMETRIC_8: return vi_add_u8(q, vi_set1_u8(128));
+	case HALVES: return vi_add_u8(q, vi_set1_u8(256 - 32));
+	default: return q;
+	}
+}
+
+INLINE vi dot_start(enum kind k, int32_t minus_128_sum) { (void)k, (void)minus_128_sum; return vi_set1(0); }
+
+INLINE void dot_quads(int n, enum kind k, int from, int count, const vi *q, const struct xgroup *x, int at, vi *a)
+{
+	(void)k;
+	for (int i = from; i < from + count; i += 4)
+		for (int c = 0; c < n; c++) a[c] = vi_dot_four(a[c], q + i, &x->q[at + c][4 * i]);
 }
 
 #else
@@ -212,14 +235,14 @@ INLINE void dot_group(int n, enum kind k, const vi *q, vf s, vf m, const struct 
 
 // FOR_COLS calls f with n <= 4 as a constant, FOR_MANY_COLS with n <= REGISTER_COLS.
 // Plain C gains nothing from it and compiles for minutes, so there n stays a variable.
-#if defined(RUNG_IS_AVX512VNNI) || defined(RUNG_IS_AVX2)
+#if !defined(RUNG_IS_GENERIC)
 #define FOR_COLS(n, f, ...) switch (n) { \
 	case 1: f(1, __VA_ARGS__); break; case 2: f(2, __VA_ARGS__); break; \
 	case 3: f(3, __VA_ARGS__); break; case 4: f(4, __VA_ARGS__); break; }
 #else
 #define FOR_COLS(n, f, ...) f(n, __VA_ARGS__);
 #endif
-#if defined(RUNG_IS_AVX512VNNI)
+#if defined(RUNG_IS_AVX512VNNI) || defined(RUNG_IS_NEONDOT)
 #define FOR_MANY_COLS(n, f, ...) switch (n) { \
 	case 1: f(1, __VA_ARGS__); break; case 2: f(2, __VA_ARGS__); break; case 3: f(3, __VA_ARGS__); break; \
 	case 4: f(4, __VA_ARGS__); break; case 5: f(5, __VA_ARGS__); break; case 6: f(6, __VA_ARGS__); break; \

@@ -16,6 +16,7 @@
 #endif
 #ifdef __linux__
 #include <linux/futex.h>
+#include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -132,27 +133,53 @@ static void run_job(struct pool *p, job_fn *job)
 }
 
 #if defined(__x86_64__)
-// has_f16c asks the processor itself: not every compiler's __builtin_cpu_supports knows the name.
+// has_f16c and has_avx_vnni ask the processor itself: not every compiler's
+// __builtin_cpu_supports knows the names. Whether the system saves the registers
+// is what the answer for avx2 says.
 static int has_f16c(void)
 {
 	unsigned a, b, c, d;
 	return __get_cpuid(1, &a, &b, &c, &d) && c & bit_F16C;
 }
-#endif
+
+static int has_avx_vnni(void)
+{
+	enum { AVX_VNNI = 1 << 4 };
+	unsigned a, b, c, d;
+	return __get_cpuid_count(7, 1, &a, &b, &c, &d) && a & AVX_VNNI;
+}
 
 int cpu_rung_supported(int rung)
 {
-#if defined(__x86_64__)
 	__builtin_cpu_init();
-	if (rung == RUNG_AVX512VNNI)
+	int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
+	switch (rung) {
+	case RUNG_GENERIC: return 1;
+	case RUNG_AVX2: return avx2;
+	case RUNG_AVXVNNI: return avx2 && has_avx_vnni();
+	case RUNG_AVX512VNNI:
 		return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
 			__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
 			__builtin_cpu_supports("avx512vnni");
-	if (rung == RUNG_AVX2)
-		return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
-#endif
-	return rung == RUNG_GENERIC;
+	}
+	return 0;
 }
+#else
+// has_dot_product: every arm64 processor of Apple has it; elsewhere Linux is asked.
+static int has_dot_product(void)
+{
+#if defined(__aarch64__) && defined(__APPLE__)
+	return 1;
+#elif defined(__aarch64__) && defined(__linux__)
+	enum { ASIMDDP = 1 << 20 }; // HWCAP_ASIMDDP of the kernel's asm/hwcap.h
+	return (getauxval(AT_HWCAP) & ASIMDDP) != 0;
+#else
+	return 0;
+#endif
+}
+
+int cpu_rung_supported(int rung) { return rung == RUNG_GENERIC || (rung == RUNG_NEONDOT && has_dot_product()); }
+#endif
 
 // pool_open starts threads - 1 threads; NULL if that fails.
 struct pool *pool_open(int threads, int rung)
@@ -160,7 +187,9 @@ struct pool *pool_open(int threads, int rung)
 	static const struct rung *const rungs[RUNGS] = {
 		[RUNG_GENERIC] = &rung_generic,
 #if defined(__x86_64__)
-		[RUNG_AVX2] = &rung_avx2, [RUNG_AVX512VNNI] = &rung_avx512vnni,
+		[RUNG_AVX2] = &rung_avx2, [RUNG_AVXVNNI] = &rung_avxvnni, [RUNG_AVX512VNNI] = &rung_avx512vnni,
+#elif defined(__aarch64__)
+		[RUNG_NEONDOT] = &rung_neondot,
 #endif
 	};
 	struct pool *p = cpu_alloc(sizeof *p);

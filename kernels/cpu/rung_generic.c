@@ -3,6 +3,7 @@
 #pragma GCC optimize("O2") // O3 unrolls every lane of every kernel and takes minutes
 #endif
 #define _POSIX_C_SOURCE 199309L
+#define RUNG_IS_GENERIC
 #define RUNG_NAME rung_generic
 #include "rung.h"
 

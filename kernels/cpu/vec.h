@@ -1,8 +1,8 @@
 // The few vector operations that the kernels are written in. vf is LANES floats,
-// vi LANES x int32 or as many bytes. A rung's file defines RUNG_IS_AVX512VNNI,
-// RUNG_IS_AVX2 or neither, sets its compile target, and includes this. Every
-// operation is exact or correctly rounded, so that a row's result depends on the
-// order of operations alone.
+// vi LANES x int32 or as many bytes. A rung's file defines RUNG_IS_ and its name,
+// sets its compile target, and includes this. Every operation is exact or
+// correctly rounded, so that a row's result depends on the order of operations
+// alone.
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
@@ -65,7 +65,7 @@ INLINE vi vi_dot(vi acc, vi w, const int8_t *x)
 }
 INLINE void prefetch(const void *p) { _mm_prefetch(p, _MM_HINT_T0); }
 
-#elif defined(RUNG_IS_AVX2)
+#elif defined(RUNG_IS_AVX2) || defined(RUNG_IS_AVXVNNI)
 
 #include <immintrin.h>
 enum { LANES = 8 };
@@ -114,6 +114,10 @@ INLINE __m256i four_bytes(const int8_t *x)
 	memcpy(&x4, x, 4);
 	return _mm256_set1_epi32(x4);
 }
+#if defined(RUNG_IS_AVXVNNI)
+// vi_dot adds the 4 products of each lane's bytes: weights 0..255, activations +-127.
+INLINE vi vi_dot(vi acc, vi w, const int8_t *x) { return _mm256_dpbusd_avx_epi32(acc, w, four_bytes(x)); }
+#else
 // vi_pairs adds pairs of products to 16-bit sums: weights up to 31 allow four of
 // them before a sum can overflow, weights up to 63 two (127 * 63 * 2 * 2 < 2^15).
 INLINE vi vi_pairs(vi sums, vi w, const int8_t *x) { return _mm256_add_epi16(sums, _mm256_maddubs_epi16(w, four_bytes(x))); }
@@ -125,9 +129,74 @@ INLINE vi vi_dot_signed(vi acc, vi w, const int8_t *x)
 {
 	return vi_widen(acc, _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(four_bytes(x), w)));
 }
+#endif
 INLINE void prefetch(const void *p) { _mm_prefetch(p, _MM_HINT_T0); }
 
-#else // plain C: what every compiler knows
+#elif defined(RUNG_IS_NEONDOT)
+
+#include <arm_neon.h>
+enum { LANES = 4 };
+typedef float32x4_t vf;
+typedef uint8x16_t vi;
+
+INLINE vf vf_load(const float *p) { return vld1q_f32(p); }
+INLINE void vf_store(float *p, vf a) { vst1q_f32(p, a); }
+INLINE vf vf_set1(float x) { return vdupq_n_f32(x); }
+INLINE vf vf_add(vf a, vf b) { return vaddq_f32(a, b); }
+INLINE vf vf_sub(vf a, vf b) { return vsubq_f32(a, b); }
+INLINE vf vf_mul(vf a, vf b) { return vmulq_f32(a, b); }
+INLINE vf vf_div(vf a, vf b) { return vdivq_f32(a, b); }
+INLINE vf vf_fma(vf a, vf b, vf c) { return vfmaq_f32(c, a, b); }
+// fmax would keep a NaN of either side; the kernels count on the second one's, as elsewhere.
+INLINE vf vf_max(vf a, vf b) { return vbslq_f32(vcgtq_f32(a, b), a, b); }
+INLINE vf vf_round(vf a) { return vrndnq_f32(a); }
+INLINE vf vf_abs(vf a) { return vabsq_f32(a); }
+INLINE vf vf_first(vf a, int n) { return vreinterpretq_f32_s32(vandq_s32(vreinterpretq_s32_f32(a), vld1q_s32(lane_mask + 16 - n))); }
+INLINE vf vf_pow2(vf n) { return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtnq_s32_f32(n), vdupq_n_s32(127)), 23)); }
+INLINE vf vf_from_i32(vi a) { return vcvtq_f32_s32(vreinterpretq_s32_u8(a)); }
+INLINE vf vf_f16(const uint8_t *p) { return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p))); }
+INLINE vf vf_bf16(const uint8_t *p) { return vreinterpretq_f32_u32(vshll_n_u16(vreinterpret_u16_u8(vld1_u8(p)), 16)); }
+INLINE uint8x8_t lane_bytes(const uint8_t *p)
+{
+	uint32_t b;
+	memcpy(&b, p, 4);
+	return vreinterpret_u8_u32(vdup_n_u32(b));
+}
+INLINE vf vf_i8(const uint8_t *p) { return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u8(lane_bytes(p)))))); }
+INLINE vf vf_u8(const uint8_t *p) { return vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(lane_bytes(p))))); }
+INLINE void vf_to_i8(int8_t *p, vf a)
+{
+	int16x4_t h = vqmovn_s32(vcvtnq_s32_f32(a)); // a NaN becomes 0
+	int8x8_t b = vqmovn_s16(vcombine_s16(h, h));
+	memcpy(p, &b, 4);
+}
+INLINE void vf_to_f16(uint16_t *p, vf a) { vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(a))); }
+
+INLINE vi vi_load(const uint8_t *p) { return vld1q_u8(p); }
+INLINE void vi_store(uint8_t *p, vi a) { vst1q_u8(p, a); }
+INLINE vi vi_set1(int32_t x) { return vreinterpretq_u8_s32(vdupq_n_s32(x)); }
+INLINE vi vi_set1_u8(uint8_t x) { return vdupq_n_u8(x); }
+INLINE vi vi_and(vi a, vi b) { return vandq_u8(a, b); }
+INLINE vi vi_or(vi a, vi b) { return vorrq_u8(a, b); }
+INLINE vi vi_add_u8(vi a, vi b) { return vaddq_u8(a, b); }
+#define vi_left(a, n) vshlq_n_u8(a, n)
+#define vi_right(a, n) vshrq_n_u8(a, n)
+
+// vi_dot_four adds 4 quads: weights -128..127, the activations of all four in one
+// register, of which each instruction takes 4 bytes.
+INLINE vi vi_dot_four(vi acc, const vi *w, const int8_t *x)
+{
+	int8x16_t x16 = vld1q_s8(x);
+	int32x4_t a = vreinterpretq_s32_u8(acc);
+	a = vdotq_laneq_s32(a, vreinterpretq_s8_u8(w[0]), x16, 0);
+	a = vdotq_laneq_s32(a, vreinterpretq_s8_u8(w[1]), x16, 1);
+	a = vdotq_laneq_s32(a, vreinterpretq_s8_u8(w[2]), x16, 2);
+	a = vdotq_laneq_s32(a, vreinterpretq_s8_u8(w[3]), x16, 3);
+	return vreinterpretq_u8_s32(a);
+}
+INLINE void prefetch(const void *p) { __builtin_prefetch(p); }
+
+#else // RUNG_IS_GENERIC, plain C: what every compiler knows
 
 enum { LANES = 16 };
 typedef struct { float v[16]; } vf;
