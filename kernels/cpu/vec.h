@@ -267,7 +267,7 @@ INLINE void prefetch(const void *p) { (void)p; }
 
 // Sums and maxima over the lanes, always in the same order: the upper half onto the
 // lower one until one is left.
-#if defined(RUNG_IS_AVX512VNNI) || defined(RUNG_IS_AVX2)
+#if defined(RUNG_IS_AVX512VNNI) || defined(RUNG_IS_AVX2) || defined(RUNG_IS_AVXVNNI)
 
 #if defined(RUNG_IS_AVX512VNNI)
 #define TO_256(op, a) _mm256_##op##_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1))
