@@ -13,7 +13,7 @@ func TestHeapStays(t *testing.T) {
 	if HeapBytes() < 0 {
 		t.Skip("NOT CHECKED: this system's C library does not tell how much it gave out")
 	}
-	runtime.LockOSThread() // each thread keeps some freed memory, which counts as given out
+	runtime.LockOSThread() // each thread keeps freed memory for itself, which counts as given out
 	defer runtime.UnlockOSThread()
 	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // the binding's finalizers would close what we forget
 	work := func() {
@@ -41,7 +41,9 @@ func TestHeapStays(t *testing.T) {
 	for range 6 {
 		work()
 	}
-	if grown := HeapBytes() - before; grown > 16<<10 {
+	// What glibc lets a thread keep: 7 pieces of each of 64 sizes up to 1 KiB. A tree
+	// of each language and round forgotten is ten times as much.
+	if grown := HeapBytes() - before; grown > 240<<10 {
 		t.Errorf("%d bytes more after 6 rounds", grown)
 	}
 }

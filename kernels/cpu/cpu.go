@@ -32,6 +32,7 @@ var rungNames = [C.RUNGS]string{
 	C.RUNG_NEONDOT:    "neondot",
 	C.RUNG_AVX2:       "avx2",
 	C.RUNG_AVXVNNI:    "avxvnni",
+	C.RUNG_AMX:        "amx",
 	C.RUNG_AVX512VNNI: "avx512vnni",
 }
 

@@ -119,8 +119,10 @@ void cpu_set_cancel(struct cpu_program *prog, int value);
 // many query heads on one KV head.
 size_t cpu_scratch_bytes(int cols_max, int group_heads, int head_dim);
 
-// Rungs of the instruction set ladder, slowest first.
-enum { RUNG_GENERIC, RUNG_NEONDOT, RUNG_AVX2, RUNG_AVXVNNI, RUNG_AVX512VNNI, RUNGS };
+// Rungs of the instruction set ladder, slowest first. AMX stands before AVX-512 VNNI,
+// which every processor with AMX has and which is as fast or faster there: amx runs
+// only when it is forced.
+enum { RUNG_GENERIC, RUNG_NEONDOT, RUNG_AVX2, RUNG_AVXVNNI, RUNG_AMX, RUNG_AVX512VNNI, RUNGS };
 int cpu_rung_supported(int rung);
 
 // Tiles: sizes, packing from file order, and one row back as floats.

@@ -313,6 +313,10 @@ static __attribute__((noinline)) void unpack_panel(const struct weight *w, int t
 	FOR_TYPE(w->type, UNPACK, 0)
 }
 
+#if defined(RUNG_HAS_AMX)
+#include "amx.h"
+#else
+
 // panel_cols adds a panel's groups to columns [at, at + n) of one part of a tile.
 INLINE void panel_cols(int n, enum kind k, const struct panel_group *panel, int groups, const struct xgroup *x, int at, int part,
 	float *acc)
@@ -351,6 +355,11 @@ static __attribute__((noinline)) void panel_block(int n, enum kind k, const stru
 			}
 		}
 }
+
+INLINE void panels_begin(int n) { (void)n; }
+INLINE void panels_end(void) {}
+
+#endif
 
 // ---- what is done with a finished sum ----
 
@@ -513,8 +522,15 @@ static void matmul_many(const struct cpu_op *op, const struct worker *w, float *
 static void matmul(const struct cpu_op *op, const struct worker *w, int gated)
 {
 	float *out = op->out ? op->out : w->prog->batch.logits;
-	if (op_cols(op, w) <= DIRECT_COLS || is_float(op->w.type)) matmul_few(op, w, out, gated);
-	else matmul_many(op, w, out, gated);
+	int m = op_cols(op, w), per;
+	if (m <= DIRECT_COLS || is_float(op->w.type)) {
+		matmul_few(op, w, out, gated);
+		return;
+	}
+	column_blocks(m, &per);
+	panels_begin(per);
+	matmul_many(op, w, out, gated);
+	panels_end();
 }
 
 static void op_matmul(const struct cpu_op *op, const struct worker *w) { matmul(op, w, 0); }

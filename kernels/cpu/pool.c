@@ -149,18 +149,34 @@ static int has_avx_vnni(void)
 	return __get_cpuid_count(7, 1, &a, &b, &c, &d) && a & AVX_VNNI;
 }
 
+// has_amx asks the system, too: it keeps the tile registers of a process only once
+// that has asked for it. Asking again changes nothing.
+static int has_amx(void)
+{
+#ifdef __linux__
+	enum { AMX_TILE = 1 << 24, AMX_INT8 = 1 << 25 };
+	enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 }; // ARCH_REQ_XCOMP_PERM of the kernel's asm/prctl.h
+	unsigned a, b, c, d;
+	return __get_cpuid_count(7, 0, &a, &b, &c, &d) && d & AMX_TILE && d & AMX_INT8 &&
+		!syscall(SYS_arch_prctl, REQUEST_PERMISSION, TILE_DATA);
+#else
+	return 0;
+#endif
+}
+
 int cpu_rung_supported(int rung)
 {
 	__builtin_cpu_init();
 	int avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
+	int avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+		__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+		__builtin_cpu_supports("avx512vnni");
 	switch (rung) {
 	case RUNG_GENERIC: return 1;
 	case RUNG_AVX2: return avx2;
 	case RUNG_AVXVNNI: return avx2 && has_avx_vnni();
-	case RUNG_AVX512VNNI:
-		return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-			__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-			__builtin_cpu_supports("avx512vnni");
+	case RUNG_AVX512VNNI: return avx512;
+	case RUNG_AMX: return avx512 && has_amx();
 	}
 	return 0;
 }
@@ -188,6 +204,7 @@ struct pool *pool_open(int threads, int rung)
 		[RUNG_GENERIC] = &rung_generic,
 #if defined(__x86_64__)
 		[RUNG_AVX2] = &rung_avx2, [RUNG_AVXVNNI] = &rung_avxvnni, [RUNG_AVX512VNNI] = &rung_avx512vnni,
+		[RUNG_AMX] = &rung_amx,
 #elif defined(__aarch64__)
 		[RUNG_NEONDOT] = &rung_neondot,
 #endif

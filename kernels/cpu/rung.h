@@ -34,9 +34,13 @@ static double read_bytes(const uint8_t *data, size_t bytes)
 	return vf_largest(most[0]);
 }
 
-// spin_group is a panel group multiplied by itself: the int8 peak as the rung
+#if !defined(RUNG_HAS_AMX)
+// spin_round is a panel group multiplied by itself: the int8 peak as the rung
 // reaches it, with every operand in the first cache.
-INLINE void spin_group(const vi *q, const struct xgroup *x, vi *a) { dot_quads(REGISTER_COLS, MINIMUM, 0, 8, q, x, 0, a); }
+enum { SPIN_PRODUCTS = REGISTER_COLS * 8 * LANES * 4 };
+INLINE void spin_begin(void) {}
+INLINE void spin_round(const vi *q, const struct xgroup *x, vi *a) { dot_quads(REGISTER_COLS, MINIMUM, 0, 8, q, x, 0, a); }
+#endif
 
 // spin_int8 does dot products for about `seconds` and returns the number of
 // operations, two for a multiply-add.
@@ -47,11 +51,12 @@ static double spin_int8(double seconds)
 	vi a[REGISTER_COLS], q[8];
 	for (int j = 0; j < 8; j++) q[j] = vi_set1_u8(3);
 	for (int c = 0; c < REGISTER_COLS; c++) a[c] = vi_set1(c);
+	spin_begin();
 	struct timespec begin, now;
 	clock_gettime(CLOCK_MONOTONIC, &begin);
 	for (double n = 1;; n++) {
 		for (int r = 0; r < ROUNDS; r++) {
-			spin_group(q, &x, a);
+			spin_round(q, &x, a);
 			// The operands may have changed: nothing is computed once for all rounds.
 			__asm__ volatile("" ::"r"(&x), "r"(q) : "memory");
 		}
@@ -60,7 +65,8 @@ static double spin_int8(double seconds)
 		float keep = 0;
 		for (int c = 0; c < REGISTER_COLS; c++) keep += vf_sum(vf_from_i32(a[c]));
 		__asm__ volatile("" ::"r"(&keep) : "memory");
-		return n * ROUNDS * REGISTER_COLS * 8.0 * LANES * 4 * 2;
+		panels_end();
+		return n * ROUNDS * SPIN_PRODUCTS * 2;
 	}
 }
 
