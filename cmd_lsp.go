@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
+	"runtime/metrics"
 	"strings"
+	"time"
 
 	"tandem/context/syntax"
 	"tandem/engine"
@@ -35,6 +38,7 @@ func (c *lspCmd) Run(a *app) error {
 	if err != nil {
 		return err
 	}
+	go returnMemory(a.ctx, time.Minute)
 	pull := models.Options{HubURL: c.Hub, Mirror: c.Mirror, Proxy: c.Proxy, Token: os.Getenv("HF_TOKEN")}
 	return lsp.Serve(a.ctx, stdio{a.in, a.out}, lsp.Options{
 		Load:    a.load,
@@ -65,6 +69,27 @@ func (a *app) load(ctx context.Context, model string, progress func(float64)) (e
 		return nil, err
 	}
 	return ownedEngine{m.engine, m}, nil
+}
+
+// returnMemory gives the system back what Go's heap does not use, now and then
+// while something happens, until ctx ends. A server lives for days beside what its
+// user does: left alone, the heap keeps the size of its busiest moments.
+func returnMemory(ctx context.Context, every time.Duration) {
+	const worthwhile = 1 << 20 // bytes allocated since the last time
+	allocated := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for before := uint64(0); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if metrics.Read(allocated); allocated[0].Value.Uint64()-before >= worthwhile {
+			debug.FreeOSMemory()
+			before = allocated[0].Value.Uint64()
+		}
+	}
 }
 
 // lspSettings are the settings file's, with the flags.

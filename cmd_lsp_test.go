@@ -2,15 +2,18 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/textproto"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 )
 
 // session is an editor's view of a running `tandem lsp`.
@@ -141,5 +144,29 @@ func TestServerParent(t *testing.T) {
 	parent.Wait()
 	if code := s.code(); code != 1 {
 		t.Errorf("code %d, want 1", code)
+	}
+}
+
+// TestReturnMemory: what was once in use goes back to the system.
+func TestReturnMemory(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	const wanted = 64 << 20
+	busy := make([][]byte, 64)
+	for i := range busy {
+		busy[i] = make([]byte, wanted/len(busy))
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	clear(busy)
+	go returnMemory(ctx, time.Millisecond)
+	for late := time.Now().Add(20 * time.Second); ; time.Sleep(time.Millisecond) {
+		runtime.ReadMemStats(&after)
+		if after.HeapReleased >= before.HeapReleased+wanted/2 {
+			return
+		}
+		if time.Now().After(late) {
+			t.Fatalf("of %d bytes that were in use %d went back", wanted, after.HeapReleased-before.HeapReleased)
+		}
 	}
 }
