@@ -161,23 +161,33 @@ INLINE void softmax_span(float *score, int n, float *maximum, float *sum)
 	*sum = vf_sum(total);
 }
 
-// add_values: out (dim) += sum over n positions of p * V.
-INLINE void add_values(const float *p, int n, const float *vt, int dim, float *out)
+// add_values adds positions [from, to) of a page's V to n queries' sums from
+// dimension d on, VALUE_PARTS registers wide: part (n, dim) += scores * V. n is a
+// constant: V is loaded once for all n.
+enum { VALUE_QUERIES = LANES == 8 ? 2 : 4, VALUE_PARTS = 4 };
+
+INLINE void add_values(int n, int parts, struct attend_scratch *s, int i, int at, int from, int to, const float *vt, int dim, int d, float *part)
 {
-	enum { WIDE = 4 }; // chains that hide the latency of an addition
+	vf sums[VALUE_QUERIES][VALUE_PARTS];
+	for (int c = 0; c < n; c++)
+		for (int j = 0; j < parts; j++) sums[c][j] = vf_load(part + (i + c) * dim + d + j * LANES);
+	const float *p = s->scores[i] + at;
+	for (int t = from; t < to; t++)
+		for (int j = 0; j < parts; j++) {
+			vf v = vf_load(vt + t * dim + d + j * LANES);
+			for (int c = 0; c < n; c++) sums[c][j] = vf_fma(vf_set1(p[c * SPAN_TOKENS + t]), v, sums[c][j]);
+		}
+	for (int c = 0; c < n; c++)
+		for (int j = 0; j < parts; j++) vf_store(part + (i + c) * dim + d + j * LANES, sums[c][j]);
+}
+
+// add_values_of adds them to all dimensions of n queries.
+INLINE void add_values_of(int n, struct attend_scratch *s, int i, int at, int from, int to, const float *vt, int dim, float *part)
+{
 	int d = 0;
-	for (; d + WIDE * LANES <= dim; d += WIDE * LANES) {
-		vf sums[WIDE];
-		for (int i = 0; i < WIDE; i++) sums[i] = vf_load(out + d + i * LANES);
-		for (int t = 0; t < n; t++)
-			for (int i = 0; i < WIDE; i++) sums[i] = vf_fma(vf_set1(p[t]), vf_load(vt + t * dim + d + i * LANES), sums[i]);
-		for (int i = 0; i < WIDE; i++) vf_store(out + d + i * LANES, sums[i]);
-	}
-	for (; d < dim; d += LANES) {
-		vf a = vf_load(out + d);
-		for (int t = 0; t < n; t++) a = vf_fma(vf_set1(p[t]), vf_load(vt + t * dim + d), a);
-		vf_store(out + d, a);
-	}
+	if (from >= to) return;
+	for (; d + VALUE_PARTS * LANES <= dim; d += VALUE_PARTS * LANES) add_values(n, VALUE_PARTS, s, i, at, from, to, vt, dim, d, part);
+	for (; d < dim; d += LANES) add_values(n, 1, s, i, at, from, to, vt, dim, d, part);
 }
 
 // attend_span computes the partials of one span for all queries of a block.
@@ -205,8 +215,14 @@ static void attend_span(const struct cpu_op *op, const struct worker *w, const s
 	memset(part, 0, sizeof(float) * n * dim);
 	for (int at = 0; at < keys; at += PAGE_TOKENS) {
 		load_head(prog->kv_type, kv_at(op, prog, b->seq, begin + at, b->head, 1), dim, 0, vt);
-		for (int i = 0; i < n; i++)
-			add_values(s->scores[i] + at, seen(b, i, begin + at, PAGE_TOKENS), vt, dim, part + i * dim);
+		int i = 0;
+		for (; i + VALUE_QUERIES <= n; i += VALUE_QUERIES) {
+			int all = seen(b, i, begin + at, PAGE_TOKENS); // see so many, some of them a few more
+			add_values_of(VALUE_QUERIES, s, i, at, 0, all, vt, dim, part);
+			for (int c = 1; c < VALUE_QUERIES; c++)
+				add_values_of(1, s, i + c, at, all, seen(b, i + c, begin + at, PAGE_TOKENS), vt, dim, part);
+		}
+		for (; i < n; i++) add_values_of(1, s, i, at, 0, seen(b, i, begin + at, PAGE_TOKENS), vt, dim, part);
 	}
 }
 
