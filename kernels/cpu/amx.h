@@ -80,13 +80,15 @@ INLINE void add_sums(int n, enum kind k, const int32_t sums[][TILE_ROWS], const 
 }
 
 // panel_cols adds a panel's groups to n columns of a tile.
-INLINE void panel_cols(int n, enum kind k, const struct panel_group *panel, int groups, const struct xgroup *x, float *acc)
+INLINE void panel_cols(int n, enum kind k, const struct panel_group *panel, int groups, const struct xgroup *x, float *acc,
+	struct ahead *next)
 {
 	vf y[COLS_MAX];
 	struct tile_sums sums;
 	for (int c = 0; c < n; c++) y[c] = vf_load(acc + TILE_ROWS * c);
 	for (int g = 0; g < groups; g++) {
 		vf s = vf_load(panel[g].s), m = vf_load(panel[g].m);
+		ask_ahead(next);
 		multiply_group(k, &panel[g], &x[g], &sums);
 		add_sums(n, k, sums.of[0], k == HALVES ? x[g].nlow : x[g].nsum, s, x[g].scale, y);
 		if (k == MINIMUM)
@@ -100,11 +102,11 @@ INLINE void panel_cols(int n, enum kind k, const struct panel_group *panel, int 
 // tile registers have as many rows as the widest block: a narrower one multiplies
 // what stands behind its columns, too, and leaves it.
 static __attribute__((noinline)) void panel_block(int n, enum kind k, const struct panel_group *panel, int groups,
-	const struct xgroup *x, float *acc)
+	const struct xgroup *x, float *acc, struct ahead *next)
 {
 	// gcc's tile loads do not say that they read memory.
 	__asm__ volatile("" ::"r"(panel), "r"(x) : "memory");
-#define PANEL(N, K) panel_cols(N, K, panel, groups, x, acc)
+#define PANEL(N, K) panel_cols(N, K, panel, groups, x, acc, next)
 	switch (k) {
 	case MINIMUM: FOR_MANY_COLS(n, PANEL, MINIMUM) break;
 	case HALVES: FOR_MANY_COLS(n, PANEL, HALVES) break;

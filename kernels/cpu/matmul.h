@@ -260,7 +260,7 @@ INLINE void dot_group(int n, enum kind k, const vi *q, vf s, vf m, const struct 
 
 // ---- decode: up to DIRECT_COLS columns, weights unpacked in registers ----
 
-enum { PREFETCH_BYTES = 2048 }; // ahead of the stream; 1-4 KB are equal, none is slower
+enum { PREFETCH_BYTES = 4096 }; // ahead of the stream
 
 // direct_tile computes n columns of a tile: y is (n, PARTS) vectors.
 INLINE void direct_tile(int n, int type, const uint8_t *tile, int groups, const struct xgroup *x, float *y)
@@ -270,6 +270,7 @@ INLINE void direct_tile(int n, int type, const uint8_t *tile, int groups, const 
 	for (int part = 0; part < PARTS; part++)
 		for (int c = 0; c < n; c++) sums[part][c] = vf_set1(0);
 	for (int g = 0; g < groups; g++) {
+#pragma GCC unroll 10
 		for (size_t line = 0; line < step; line += 64) prefetch(tile + g * step + PREFETCH_BYTES + line);
 		for (int part = 0; part < PARTS; part++) {
 			vi q[8];
@@ -313,19 +314,45 @@ static __attribute__((noinline)) void unpack_panel(const struct weight *w, int t
 	FOR_TYPE(w->type, UNPACK, 0)
 }
 
+// ahead is packed weights that are unpacked next. They are asked for while products
+// run, `step` bytes a group, and wait in the second cache.
+struct ahead {
+	const uint8_t *at, *end;
+	int step;
+};
+
+INLINE void ask_ahead(struct ahead *a)
+{
+	if (a->at >= a->end) return;
+	for (int line = 0; line < a->step; line += 64) prefetch_later(a->at + line);
+	a->at += a->step;
+}
+
+// ahead_of is groups [from, from + n) of a tile, from being a multiple of 8, to be
+// asked for during so many column blocks of about as many groups.
+INLINE struct ahead ahead_of(const struct weight *w, int t, int from, int n, int blocks)
+{
+	enum { LINES = 3, LINES_MAX = 6 }; // few at once; a single block has to ask for all
+	size_t groups = w->cols / GROUP;
+	const uint8_t *tile = w->data + (size_t)t * w->tile_bytes;
+	return (struct ahead){tile + w->tile_bytes * from / groups, tile + w->tile_bytes * (from + n) / groups,
+		64 * (blocks == 1 ? LINES_MAX : LINES)};
+}
+
 #if defined(RUNG_HAS_AMX)
 #include "amx.h"
 #else
 
 // panel_cols adds a panel's groups to columns [at, at + n) of one part of a tile.
 INLINE void panel_cols(int n, enum kind k, const struct panel_group *panel, int groups, const struct xgroup *x, int at, int part,
-	float *acc)
+	float *acc, struct ahead *next)
 {
 	vf y[REGISTER_COLS];
 	acc += TILE_ROWS * at + LANES * part;
 	for (int c = 0; c < n; c++) y[c] = vf_load(acc + TILE_ROWS * c);
 	for (int g = 0; g < groups; g++) {
 		const struct panel_group *p = &panel[g];
+		ask_ahead(next);
 		dot_group(n, k, (const vi *)p->q[part], vf_load(p->s + LANES * part), vf_load(p->m + LANES * part), &x[g], at, y);
 	}
 	for (int c = 0; c < n; c++) vf_store(acc + TILE_ROWS * c, y[c]);
@@ -333,11 +360,11 @@ INLINE void panel_cols(int n, enum kind k, const struct panel_group *panel, int 
 
 // panel_block adds a panel's groups to n columns of a tile: acc is (n, 16).
 static __attribute__((noinline)) void panel_block(int n, enum kind k, const struct panel_group *panel, int groups,
-	const struct xgroup *x, float *acc)
+	const struct xgroup *x, float *acc, struct ahead *next)
 {
 	// Where the registers hold a whole block the first column is a constant, and
 	// one pointer serves all columns.
-#define PANEL(N, K) panel_cols(N, K, panel, groups, x, (int)REGISTER_COLS < COLS_MAX ? at : 0, part, acc)
+#define PANEL(N, K) panel_cols(N, K, panel, groups, x, (int)REGISTER_COLS < COLS_MAX ? at : 0, part, acc, next)
 #define PANEL_KIND(K) case K: FOR_MANY_COLS(cols, PANEL, K) break;
 	for (int at = 0; at < n; at += REGISTER_COLS)
 		for (int part = 0; part < PARTS; part++) {
@@ -478,44 +505,56 @@ struct panel_scratch {
 	float acc[];
 };
 
-// panel_tiles computes two tiles (wa, ta) and (wb, tb) over all columns into
-// acc (2, m, 16); 0 if cancelled. tb < 0: there is no second one.
-static int panel_tiles(const struct cpu_op *op, const struct worker *w, const struct weight *wa, int ta,
-	const struct weight *wb, int tb, int m, struct panel_scratch *s)
+// pair is two tiles that a worker computes together: gate and up, or neighbours.
+struct pair {
+	const struct weight *w[2];
+	int t[2], count; // 0 once there is none left
+};
+
+// next_pair takes one from the op's counter: at most a millisecond of work.
+static struct pair next_pair(const struct cpu_op *op, const struct worker *w, int gated)
 {
-	int per, blocks = column_blocks(m, &per), groups = wa->cols / GROUP;
+	int n = atomic_fetch_add_explicit(&w->prog->next[op - w->prog->ops], 1, memory_order_relaxed), left = op->w.tiles - 2 * n;
+	if (gated) return (struct pair){{&op->w, &op->w2}, {n, n}, n < op->w.tiles ? 2 : 0};
+	return (struct pair){{&op->w, &op->w}, {2 * n, 2 * n + 1}, max_int(0, min_int(2, left))};
+}
+
+// panel_tiles computes a pair over all columns into acc (2, m, 16); 0 if cancelled.
+// Meanwhile it asks for the weights of the pair that is next.
+static int panel_tiles(const struct cpu_op *op, const struct worker *w, const struct pair *pair, const struct pair *next, int m,
+	struct panel_scratch *s)
+{
+	int per, blocks = column_blocks(m, &per), groups = pair->w[0]->cols / GROUP;
 	memset(s->acc, 0, sizeof(float) * 2 * m * TILE_ROWS);
 	for (int g = 0; g < groups; g += CHUNK_GROUPS) {
-		int n = min_int(CHUNK_GROUPS, groups - g);
-		unpack_panel(wa, ta, g, n, s->panel[0]);
-		if (tb >= 0) unpack_panel(wb, tb, g, n, s->panel[1]);
+		int n = min_int(CHUNK_GROUPS, groups - g), then = g + n < groups ? g + n : 0;
+		const struct pair *source = then ? pair : next;
+		struct ahead ahead[2] = {{0}};
+		for (int i = 0; i < pair->count; i++) unpack_panel(pair->w[i], pair->t[i], g, n, s->panel[i]);
+		for (int i = 0; i < source->count; i++)
+			ahead[i] = ahead_of(source->w[i], source->t[i], then, min_int(CHUNK_GROUPS, groups - then), blocks);
 		for (int b = 0; b < blocks; b++) {
 			if (cancelled(w)) return 0;
 			const struct xgroup *x = op->xq + (size_t)b * groups + g;
 			int cols = min_int(per, m - b * per);
-			panel_block(cols, kind_of(wa->type), s->panel[0], n, x, s->acc + b * per * TILE_ROWS);
-			if (tb >= 0) panel_block(cols, kind_of(wb->type), s->panel[1], n, x, s->acc + (m + b * per) * TILE_ROWS);
+			for (int i = 0; i < pair->count; i++)
+				panel_block(cols, kind_of(pair->w[i]->type), s->panel[i], n, x, s->acc + (i * m + b * per) * TILE_ROWS, &ahead[i]);
 		}
 	}
 	return 1;
 }
 
-// matmul_many: workers take pairs of tiles from a counter; one pair is at most a
-// millisecond of work between two looks at it.
 static void matmul_many(const struct cpu_op *op, const struct worker *w, float *out, int gated)
 {
 	struct panel_scratch *s = (struct panel_scratch *)w->scratch;
-	atomic_int *next = &w->prog->next[op - w->prog->ops];
-	int m = op_cols(op, w), tiles = op->w.tiles, step = gated ? 1 : 2;
-	for (;;) {
-		int t = step * atomic_fetch_add_explicit(next, 1, memory_order_relaxed);
-		if (t >= tiles) return;
-		const struct weight *wb = gated ? &op->w2 : &op->w;
-		int tb = gated ? t : t + 1 < tiles ? t + 1 : -1;
-		if (!panel_tiles(op, w, &op->w, t, wb, tb, m, s)) return;
-		float *second = s->acc + TILE_ROWS * m;
-		finish_cols(op, out, t, 0, m, s->acc, gated ? second : NULL);
-		if (!gated && tb >= 0) finish_cols(op, out, tb, 0, m, second, NULL);
+	int m = op_cols(op, w);
+	float *second = s->acc + TILE_ROWS * m;
+	struct pair pair = next_pair(op, w, gated), next;
+	for (; pair.count; pair = next) {
+		next = next_pair(op, w, gated);
+		if (!panel_tiles(op, w, &pair, &next, m, s)) return;
+		finish_cols(op, out, pair.t[0], 0, m, s->acc, gated ? second : NULL);
+		if (!gated && pair.count == 2) finish_cols(op, out, pair.t[1], 0, m, second, NULL);
 	}
 }
 

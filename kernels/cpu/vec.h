@@ -64,6 +64,7 @@ INLINE vi vi_dot(vi acc, vi w, const int8_t *x)
 	return acc;
 }
 INLINE void prefetch(const void *p) { _mm_prefetch(p, _MM_HINT_T0); }
+INLINE void prefetch_later(const void *p) { _mm_prefetch(p, _MM_HINT_T1); }
 
 #elif defined(RUNG_IS_AVX2) || defined(RUNG_IS_AVXVNNI)
 
@@ -131,6 +132,7 @@ INLINE vi vi_dot_signed(vi acc, vi w, const int8_t *x)
 }
 #endif
 INLINE void prefetch(const void *p) { _mm_prefetch(p, _MM_HINT_T0); }
+INLINE void prefetch_later(const void *p) { _mm_prefetch(p, _MM_HINT_T1); }
 
 #elif defined(RUNG_IS_NEONDOT)
 
@@ -195,6 +197,7 @@ INLINE vi vi_dot_four(vi acc, const vi *w, const int8_t *x)
 	return vreinterpretq_u8_s32(a);
 }
 INLINE void prefetch(const void *p) { __builtin_prefetch(p); }
+INLINE void prefetch_later(const void *p) { __builtin_prefetch(p, 0, 2); }
 
 #else // RUNG_IS_GENERIC, plain C: what every compiler knows
 
@@ -262,6 +265,7 @@ INLINE vi vi_dot(vi acc, vi w, const int8_t *x)
 	return acc;
 }
 INLINE void prefetch(const void *p) { (void)p; }
+INLINE void prefetch_later(const void *p) { (void)p; }
 
 #endif
 
