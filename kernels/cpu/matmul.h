@@ -260,7 +260,7 @@ INLINE void dot_group(int n, enum kind k, const vi *q, vf s, vf m, const struct 
 
 // ---- decode: up to DIRECT_COLS columns, weights unpacked in registers ----
 
-enum { PREFETCH_BYTES = 4096 }; // ahead of the stream
+enum { PREFETCH_BYTES = 8192 }; // ahead of the stream
 
 // direct_tile computes n columns of a tile: y is (n, PARTS) vectors.
 INLINE void direct_tile(int n, int type, const uint8_t *tile, int groups, const struct xgroup *x, float *y)
