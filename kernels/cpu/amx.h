@@ -108,9 +108,9 @@ static __attribute__((noinline)) void panel_block(int n, enum kind k, const stru
 	__asm__ volatile("" ::"r"(panel), "r"(x) : "memory");
 #define PANEL(N, K) panel_cols(N, K, panel, groups, x, acc, next)
 	switch (k) {
-	case MINIMUM: FOR_MANY_COLS(n, PANEL, MINIMUM) break;
-	case HALVES: FOR_MANY_COLS(n, PANEL, HALVES) break;
-	default: FOR_MANY_COLS(n, PANEL, SYMMETRIC_8) // prepare made them alike
+	case MINIMUM: FOR_COLS(n, PANEL, MINIMUM) break;
+	case HALVES: FOR_COLS(n, PANEL, HALVES) break;
+	default: FOR_COLS(n, PANEL, SYMMETRIC_8) // prepare made them alike
 	}
 }
 

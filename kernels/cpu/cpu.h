@@ -15,7 +15,6 @@ enum {
 	SPAN_TOKENS = 256, // keys of one softmax partial; partials merge in order
 	SPAN_PAGES = SPAN_TOKENS / PAGE_TOKENS,
 	CHUNK_GROUPS = 32, // groups unpacked at a time: a 20 KB panel
-	DIRECT_COLS = 4,   // up to so many columns, weights are unpacked in registers
 };
 
 // Storage formats, numbered as in GGUF (op.DType).

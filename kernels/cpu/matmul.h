@@ -9,10 +9,12 @@
 // within a group, then floats group by group), so that a row's result does not
 // depend on its company.
 
+// REGISTER_COLS is how many columns' sums, integers and floats, registers hold;
+// DIRECT_COLS of them leave room for 8 vectors of unpacked weights.
 #if defined(RUNG_IS_AVX512VNNI) || defined(RUNG_IS_NEONDOT)
-enum { REGISTER_COLS = 12 }; // 12 float sums and 12 integer sums of 32 registers
+enum { REGISTER_COLS = 12, DIRECT_COLS = 10 }; // of 32 registers
 #else
-enum { REGISTER_COLS = 4 };
+enum { REGISTER_COLS = 4, DIRECT_COLS = 4 };
 #endif
 
 // A tile's 16 rows are PARTS vectors.
@@ -233,23 +235,22 @@ INLINE void dot_group(int n, enum kind k, const vi *q, vf s, vf m, const struct 
 	for (int c = 0; c < n; c++) y[c] = vf_fma(vf_mul(vf_from_i32(a[c]), m), vf_set1(x->scale[at + c]), y[c]);
 }
 
-// FOR_COLS calls f with n <= 4 as a constant, FOR_MANY_COLS with n <= REGISTER_COLS.
-// Plain C gains nothing from it and compiles for minutes, so there n stays a variable.
-#if !defined(RUNG_IS_GENERIC)
-#define FOR_COLS(n, f, ...) switch (n) { \
-	case 1: f(1, __VA_ARGS__); break; case 2: f(2, __VA_ARGS__); break; \
-	case 3: f(3, __VA_ARGS__); break; case 4: f(4, __VA_ARGS__); break; }
-#else
+// FOR_COLS calls f with n <= REGISTER_COLS as a constant. Plain C gains nothing from
+// it and compiles for minutes, so there n stays a variable.
+#define COLS_CASE(n, f, ...) case n: f(n, __VA_ARGS__); break;
+#define FOR_4_COLS(f, ...) COLS_CASE(1, f, __VA_ARGS__) COLS_CASE(2, f, __VA_ARGS__) COLS_CASE(3, f, __VA_ARGS__) COLS_CASE(4, f, __VA_ARGS__)
+#define FOR_10_COLS(f, ...) FOR_4_COLS(f, __VA_ARGS__) COLS_CASE(5, f, __VA_ARGS__) COLS_CASE(6, f, __VA_ARGS__) \
+	COLS_CASE(7, f, __VA_ARGS__) COLS_CASE(8, f, __VA_ARGS__) COLS_CASE(9, f, __VA_ARGS__) COLS_CASE(10, f, __VA_ARGS__)
+#define FOR_12_COLS(f, ...) FOR_10_COLS(f, __VA_ARGS__) COLS_CASE(11, f, __VA_ARGS__) COLS_CASE(12, f, __VA_ARGS__)
+#if defined(RUNG_IS_GENERIC)
 #define FOR_COLS(n, f, ...) f(n, __VA_ARGS__);
-#endif
-#if defined(RUNG_IS_AVX512VNNI) || defined(RUNG_IS_NEONDOT)
-#define FOR_MANY_COLS(n, f, ...) switch (n) { \
-	case 1: f(1, __VA_ARGS__); break; case 2: f(2, __VA_ARGS__); break; case 3: f(3, __VA_ARGS__); break; \
-	case 4: f(4, __VA_ARGS__); break; case 5: f(5, __VA_ARGS__); break; case 6: f(6, __VA_ARGS__); break; \
-	case 7: f(7, __VA_ARGS__); break; case 8: f(8, __VA_ARGS__); break; case 9: f(9, __VA_ARGS__); break; \
-	case 10: f(10, __VA_ARGS__); break; case 11: f(11, __VA_ARGS__); break; case 12: f(12, __VA_ARGS__); break; }
+#define FOR_DIRECT_COLS FOR_COLS
+#elif defined(RUNG_IS_AVX512VNNI) || defined(RUNG_IS_NEONDOT)
+#define FOR_COLS(n, f, ...) switch (n) { FOR_12_COLS(f, __VA_ARGS__) }
+#define FOR_DIRECT_COLS(n, f, ...) switch (n) { FOR_10_COLS(f, __VA_ARGS__) }
 #else
-#define FOR_MANY_COLS FOR_COLS
+#define FOR_COLS(n, f, ...) switch (n) { FOR_4_COLS(f, __VA_ARGS__) }
+#define FOR_DIRECT_COLS FOR_COLS
 #endif
 
 #define FOR_TYPE(type, f, ...) switch (type) { \
@@ -288,7 +289,7 @@ static __attribute__((noinline)) void direct(int n, const struct weight *w, int 
 	const uint8_t *tile = w->data + (size_t)t * w->tile_bytes;
 	int groups = w->cols / GROUP;
 #define DIRECT(N, TYPE) direct_tile(N, TYPE, tile, groups, x, y)
-#define DIRECT_N(TYPE, _) FOR_COLS(n, DIRECT, TYPE)
+#define DIRECT_N(TYPE, _) FOR_DIRECT_COLS(n, DIRECT, TYPE)
 	FOR_TYPE(w->type, DIRECT_N, 0)
 }
 
@@ -365,7 +366,7 @@ static __attribute__((noinline)) void panel_block(int n, enum kind k, const stru
 	// Where the registers hold a whole block the first column is a constant, and
 	// one pointer serves all columns.
 #define PANEL(N, K) panel_cols(N, K, panel, groups, x, (int)REGISTER_COLS < COLS_MAX ? at : 0, part, acc, next)
-#define PANEL_KIND(K) case K: FOR_MANY_COLS(cols, PANEL, K) break;
+#define PANEL_KIND(K) case K: FOR_COLS(cols, PANEL, K) break;
 	for (int at = 0; at < n; at += REGISTER_COLS)
 		for (int part = 0; part < PARTS; part++) {
 			int cols = min_int(REGISTER_COLS, n - at);
@@ -377,7 +378,7 @@ static __attribute__((noinline)) void panel_block(int n, enum kind k, const stru
 			PANEL_KIND(SYMMETRIC_4)
 			PANEL_KIND(SYMMETRIC_5)
 #else
-			default: FOR_MANY_COLS(cols, PANEL, SYMMETRIC_8) // prepare made them alike
+			default: FOR_COLS(cols, PANEL, SYMMETRIC_8) // prepare made them alike
 #endif
 			}
 		}
@@ -469,9 +470,9 @@ static __attribute__((noinline)) void float_tile(int n, const struct weight *w, 
 {
 	const uint8_t *tile = w->data + (size_t)t * w->tile_bytes;
 #define FLOAT(N, TYPE) float_cols(N, TYPE, tile, w->cols, x, y)
-	if (w->type == F32) { FOR_COLS(n, FLOAT, F32) }
-	else if (w->type == F16) { FOR_COLS(n, FLOAT, F16) }
-	else { FOR_COLS(n, FLOAT, BF16) }
+	if (w->type == F32) { FOR_DIRECT_COLS(n, FLOAT, F32) }
+	else if (w->type == F16) { FOR_DIRECT_COLS(n, FLOAT, F16) }
+	else { FOR_DIRECT_COLS(n, FLOAT, BF16) }
 }
 
 INLINE int is_float(int type) { return type == F32 || type == F16 || type == BF16; }
