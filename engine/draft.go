@@ -17,7 +17,7 @@ const (
 
 // draftLens are the lengths that a draft has if enough tokens are there. Each
 // is a number of rows whose cost must be measured, so there are few.
-var draftLens = [...]int{1, 2, 3, 5, 7, 11, draftMax}
+var draftLens = [...]int{1, 2, 3, 5, 7, 9, draftMax}
 
 // drafter drafts for one sequence: tokens that may come next, to be verified in
 // the step that computes the last one. It learns how many of them are
