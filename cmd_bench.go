@@ -2,11 +2,10 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"text/tabwriter"
-	"time"
 
 	"tandem/bench/speed"
 	"tandem/engine/gguf"
@@ -24,9 +23,11 @@ type benchCmd struct {
 }
 
 type benchSpeedCmd struct {
-	Prompt    []int  `short:"p" default:"512" placeholder:"TOKENS" help:"Lengths of the prompts to prefill, separated by commas (default ${default}); -n is the number of tokens to decode (default 64)."`
+	Prompt    []int  `short:"p" default:"512" placeholder:"TOKENS" help:"Lengths of the prompts to prefill, separated by commas, 0 for none (default ${default}); -n is the number of tokens to decode (default 64)."`
 	Repeats   int    `short:"r" default:"5" placeholder:"N" help:"Runs of each, after one that does not count (default ${default})."`
 	Depth     []int  `default:"0" placeholder:"TOKENS" help:"Tokens in the KV cache before each run, separated by commas (default ${default})."`
+	Sequences int    `default:"4" placeholder:"N" help:"Sequences to decode together, in turns with one alone; 1 leaves that out (default ${default})."`
+	Cached    int    `default:"512" placeholder:"TOKENS" help:"Length of a prompt that is cached but for its last 3 tokens, to time its first token; 0 leaves that out (default ${default})."`
 	Synthetic string `placeholder:"SHAPE" help:"Measure random weights of a model's shape in place of --model: a name that 'tandem synth --help' lists."`
 	Profile   bool   `help:"Say what each kind of op cost, in one run more: time, bytes, operations, share of the limit."`
 	Cancels   int    `default:"120" placeholder:"N" help:"Prefills to cancel at a random moment; 0 leaves responsiveness out (default ${default})."`
@@ -35,9 +36,11 @@ type benchSpeedCmd struct {
 // Help is what --help adds.
 func (*benchSpeedCmd) Help() string {
 	return `The machine's limits are measured in the same run: how fast memory is read, which
-bounds decode, and int8 arithmetic, which bounds prefill. Then prefill, decode, and
-while 2,048 tokens are being prefilled how soon a cancel returns and how late a
-sleeping goroutine wakes up.`
+bounds decode, and int8 arithmetic, which bounds prefill. Then prefill; decode of one
+sequence and of several together, in turns; the time to the first token of a prompt
+that is cached but for its end, as while typing, beside a decode step; and while
+2,048 tokens are being prefilled how soon a cancel returns and how late a sleeping
+goroutine wakes up.`
 }
 
 // Run measures and prints.
@@ -71,8 +74,9 @@ func (c *benchSpeedCmd) Run(a *app) error {
 	}
 	bar := newProgress(a.err, "bench")
 	report, err := speed.Measure(a.ctx, p, devices.prefill, devices.decode, speed.Options{
-		Model: name, Prefill: c.Prompt, Decode: []int{tokens}, Depths: c.Depth, Repeats: c.Repeats,
-		KV: kv, Cancels: c.Cancels, Profile: c.Profile, Progress: bar.show,
+		Model: name, Prefill: slices.DeleteFunc(c.Prompt, func(n int) bool { return n == 0 }), Decode: []int{tokens},
+		Depths: c.Depth, Repeats: c.Repeats, KV: kv, Sequences: c.Sequences, Cached: c.Cached,
+		Cancels: c.Cancels, Profile: c.Profile, Progress: bar.show,
 	})
 	bar.done()
 	if err != nil {
@@ -118,28 +122,6 @@ func (c *benchSpeedCmd) file(a *app) (path, name string, remove func(), err erro
 	return path, c.Synthetic + " (random weights)", remove, nil
 }
 
-// printCosts is a profile: each kind of op with its share of the time, and of what
-// the machine allows, memory or arithmetic, whichever it comes closer to.
-func printCosts(out io.Writer, costs []op.Cost, limits speed.Limits) error {
-	var whole time.Duration
-	for _, c := range costs {
-		whole += c.Time + c.Wait
-	}
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "op\tshape\tcalls\tms\twait\tof all\tGB/s\tTOPS\tof the limit\t")
-	for _, c := range costs {
-		seconds := c.Time.Seconds()
-		gbs, tera := c.Bytes/seconds/1e9, c.Ops/seconds/1e12
-		share := "-"
-		if c.Ops > 0 && limits != (speed.Limits{}) {
-			share = fmt.Sprintf("%.0f %%", 100*max(gbs/limits.ReadGBs, tera/limits.TeraOps))
-		}
-		fmt.Fprintf(table, "%s\t%s\t%d\t%.2f\t%.2f\t%.1f %%\t%.1f\t%.3f\t%s\t\n", c.Kind, c.Shape, c.Calls,
-			seconds*1e3, c.Wait.Seconds()*1e3, 100*float64(c.Time+c.Wait)/float64(whole), gbs, tera, share)
-	}
-	return table.Flush()
-}
-
 // printSpeed is the report for people.
 func printSpeed(a *app, r speed.Report) error {
 	fmt.Fprintf(a.out, "%s on %s (%s, %d threads)\n", r.Model, r.Device, r.ISA, r.Threads)
@@ -148,20 +130,33 @@ func printSpeed(a *app, r speed.Report) error {
 	}
 	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "\ttokens\tdepth\ttokens/s\tmin\tmax\tof the limit\t")
-	row := func(kind string, rates []speed.Rate) {
-		for _, r := range rates {
-			share := "-"
-			if r.ShareOfLimit > 0 {
-				share = fmt.Sprintf("%.0f %%", 100*r.ShareOfLimit)
-			}
-			s := r.TokensPerSecond
-			fmt.Fprintf(table, "%s\t%d\t%d\t%.1f\t%.1f\t%.1f\t%s\t\n", kind, r.Tokens, r.Depth, s.Median, s.Min, s.Max, share)
+	row := func(kind string, rate speed.Rate, s speed.Spread, ofLimit float64, ratio string) {
+		share := "-"
+		if ofLimit > 0 {
+			share = fmt.Sprintf("%.0f %%", 100*ofLimit)
+		}
+		fmt.Fprintf(table, "%s\t%d\t%d\t%.1f\t%.1f\t%.1f\t%s\t%s\n", kind, rate.Tokens, rate.Depth, s.Median, s.Min, s.Max, share, ratio)
+	}
+	for _, rate := range r.Prefill {
+		row("prefill", rate, rate.TokensPerSecond, rate.ShareOfLimit, "")
+	}
+	for _, rate := range r.Decode {
+		row("decode", rate, rate.TokensPerSecond, rate.ShareOfLimit, "")
+		if t := rate.Together; t != nil {
+			row(fmt.Sprintf("%d sequences together", t.Sequences), rate, t.TokensPerSecond, t.ShareOfLimit, fmt.Sprintf("  %.2f times one alone", t.Ratio))
 		}
 	}
-	row("prefill", r.Prefill)
-	row("decode", r.Decode)
 	if err := table.Flush(); err != nil {
 		return err
+	}
+	if f := r.FirstToken; f != nil {
+		fmt.Fprintf(a.out, "first token of a prompt of %d, all but %d cached: %.1f ms (%.1f-%.1f), %.2f times a decode step of %.1f ms (%.1f-%.1f)\n",
+			f.Prompt, f.New, f.Millis.Median, f.Millis.Min, f.Millis.Max, f.Ratio, f.StepMillis.Median, f.StepMillis.Min, f.StepMillis.Max)
+	}
+	if r.CancelMillis != nil {
+		fmt.Fprintf(a.out, "during a prefill: cancel p50 %.2f ms, p99 %.2f ms (%d); wake-up p50 %.2f ms, p99 %.2f ms (%d)\n",
+			r.CancelMillis.P50, r.CancelMillis.P99, r.CancelMillis.Samples,
+			r.WakeupMillis.P50, r.WakeupMillis.P99, r.WakeupMillis.Samples)
 	}
 	for _, rates := range []struct {
 		kind string
@@ -172,15 +167,10 @@ func printSpeed(a *app, r speed.Report) error {
 				continue
 			}
 			fmt.Fprintf(a.out, "\n%s of %d tokens at depth %d, op by op as one thread sees it:\n", rates.kind, rate.Tokens, rate.Depth)
-			if err := printCosts(a.out, rate.Costs, r.Limits); err != nil {
+			if err := op.WriteCosts(a.out, rate.Costs, r.Limits.ReadGBs, r.Limits.TeraOps); err != nil {
 				return err
 			}
 		}
-	}
-	if r.CancelMillis != nil {
-		fmt.Fprintf(a.out, "during a prefill: cancel p50 %.2f ms, p99 %.2f ms (%d); wake-up p50 %.2f ms, p99 %.2f ms (%d)\n",
-			r.CancelMillis.P50, r.CancelMillis.P99, r.CancelMillis.Samples,
-			r.WakeupMillis.P50, r.WakeupMillis.P99, r.WakeupMillis.Samples)
 	}
 	return nil
 }

@@ -124,7 +124,7 @@ func TestJSONShapes(t *testing.T) {
 		{"logits", "", on("logits", "x = 1", "--top", "2", "--all")},
 		{"logits_ids", "", on("logits", "--ids", "5,6,7", "--top", "2")},
 		{"tokenize", "x = 1", on("tokenize")},
-		{"bench", "", on("bench", "-p", "8", "-n", "2", "-r", "1", "--cancels", "2")},
+		{"bench", "", on("bench", "-p", "8", "-n", "2", "-r", "1", "--cancels", "2", "--profile")},
 		{"bench_typing", "", on("bench", "typing", trace, "-n", "4")},
 		{"bench_typing_paced", "", on("bench", "typing", trace, "-n", "4", "--paced")},
 		{"bench_typing_for", "", on("bench", "typing", trace, "-n", "4", "--for", "1ms")},

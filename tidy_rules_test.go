@@ -32,7 +32,7 @@ var layers = []layer{
 	{"lsp", []string{"completion/...", "context/workspace", "engine"}, []string{"go.lsp.dev"}},
 	{"openai", []string{"completion/prompt", "completion/chat", "engine", "engine/sample"}, nil},
 	{"bench/accuracy", []string{"engine/...", "kernels/...", "models"}, nil}, // a program: wires as main does
-	{"bench/compare", []string{"models"}, nil},
+	{"bench/compare", []string{"bench/...", "models"}, nil},
 	{"bench/draft", []string{"engine/...", "kernels/...", "models"}, nil},
 	{"bench/...", []string{"bench/...", "lsp", "completion/...", "context/...", "engine/...", "kernels/op"}, nil},
 	{"completion/...", []string{"completion/...", "context/...", "engine", "engine/sample"}, nil},

@@ -1,8 +1,9 @@
-// Command compare measures this engine and llama.cpp in turn, A B A B, on the
-// same machine, file and number of threads, and prints medians, spread and
-// ratios as a table in Markdown. From the repository's root, after make build:
+// Command compare measures this engine and llama.cpp in turn, A B A B, case by
+// case, on the same machine, file, number of threads and type of keys and
+// values, and prints medians, spread and ratios as a table in Markdown. From the
+// repository's root, after make build:
 //
-//	go run ./bench/compare --peer DIR [--models NAMES] [--rounds N]
+//	go run ./bench/compare --peer DIR [--rounds N] [--svg docs/speed.svg] [--raw FILE]
 //
 // DIR is a build of llama.cpp with bin/llama-bench in it.
 package main
@@ -10,120 +11,151 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
+	"time"
 
+	"tandem/bench/speed"
 	"tandem/models"
 )
 
+// cases are what is measured of each model.
+var cases = []test{
+	{Kind: "prefill", Tokens: 512}, {Kind: "prefill", Tokens: long},
+	{Kind: "decode", Tokens: 64}, {Kind: "decode", Tokens: 64, Depth: long},
+}
+
+// long is the tokens from which a case is left out for the models of --short.
+const long = 4096
+
+// test is one case: tokens to compute behind depth others.
+type test struct {
+	Kind   string `json:"kind"` // prefill or decode
+	Tokens int    `json:"tokens"`
+	Depth  int    `json:"depth"`
+}
+
+func (t test) String() string {
+	if t.Depth > 0 {
+		return fmt.Sprintf("%s %d at depth %d", t.Kind, t.Tokens, t.Depth)
+	}
+	return fmt.Sprintf("%s %d", t.Kind, t.Tokens)
+}
+
+// sample is one run of one program, a line of --raw.
+type sample struct {
+	Model string `json:"model"`
+	test
+	Program         string    `json:"program"`
+	Round           int       `json:"round"` // from 1
+	TokensPerSecond float64   `json:"tokens_per_second"`
+	Began           time.Time `json:"began"`
+	Load            string    `json:"load"` // the system's averages before; "" where it has none
+}
+
+type options struct {
+	names, short, raw, svg string
+	rounds                 int
+	programs               programs
+}
+
 func main() {
-	peerDir := flag.String("peer", "", "folder in which llama.cpp was built")
-	names := flag.String("models", "qwen2.5-coder-0.5b,smollm2-135m", "models, separated by commas")
-	rounds := flag.Int("rounds", 5, "runs of each program")
-	threads := flag.Int("threads", 2, "threads of each program")
-	prompt := flag.Int("p", 512, "prompt tokens")
-	tokens := flag.Int("n", 64, "tokens to decode")
+	var o options
+	peer := flag.String("peer", "", "folder in which llama.cpp was built")
+	flag.StringVar(&o.names, "models", "qwen2.5-coder-0.5b,qwen2.5-coder-1.5b,smollm2-135m", "models, separated by commas")
+	flag.StringVar(&o.short, "short", "smollm2-135m", "of those, the ones that nobody gives long prompts: without the cases of 4,096 tokens")
+	flag.IntVar(&o.rounds, "rounds", 5, "runs of each program")
+	flag.IntVar(&o.programs.threads, "threads", 2, "threads of each program")
+	flag.StringVar(&o.programs.attention, "fa", "auto", "llama.cpp's flash attention: on, off, or auto, its default")
+	flag.StringVar(&o.raw, "raw", "", "file to append every run to, as lines of JSON")
+	flag.StringVar(&o.svg, "svg", "", "file to plot to")
 	flag.Parse()
+	o.programs.peer = filepath.Join(*peer, "bin", "llama-bench")
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	fmt.Printf("%d threads, pp%d and tg%d in tokens/s, median (least-most) of %d runs in turn\n\n", *threads, *prompt, *tokens, *rounds)
-	fmt.Println("| model | prefill tandem | prefill llama.cpp | ratio | decode tandem | decode llama.cpp | ratio |")
-	fmt.Println("|---|---|---|---|---|---|---|")
-	for _, name := range strings.Split(*names, ",") {
+	if err := run(ctx, o); err != nil {
+		log.Fatal("compare: ", err)
+	}
+}
+
+func run(ctx context.Context, o options) (err error) {
+	if o.rounds < 1 {
+		return fmt.Errorf("--rounds %d: use 1 or more", o.rounds)
+	}
+	var raw *os.File // nil without --raw
+	if o.raw != "" {
+		if raw, err = os.OpenFile(o.raw, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, raw.Close()) }()
+	}
+	var results []result
+	for _, name := range strings.Split(o.names, ",") {
 		path, _, err := models.Resolve("", name)
 		if err != nil {
-			log.Fatal("compare: ", err)
+			return err
 		}
-		c := comparison{path, *threads, *prompt, *tokens, filepath.Join(*peerDir, "bin", "llama-bench")}
-		row, err := c.run(ctx, *rounds)
+		some := cases
+		if slices.Contains(strings.Split(o.short, ","), name) {
+			some = slices.DeleteFunc(slices.Clone(cases), func(t test) bool { return t.Tokens+t.Depth >= long })
+			fmt.Fprintf(os.Stderr, "%s: the cases of %d tokens are left out (--short)\n", name, long)
+		}
+		of, err := o.measure(ctx, name, path, some, raw)
 		if err != nil {
-			log.Fatal("compare: ", name, ": ", err)
+			return fmt.Errorf("%s: %w", name, err)
 		}
-		fmt.Println("| " + name + row)
+		results = append(results, of...)
 	}
-}
-
-type comparison struct {
-	path                    string
-	threads, prompt, tokens int
-	peer                    string
-}
-
-// speeds of one program: prefill and decode, tokens per second, one per round.
-type speeds struct{ prefill, decode []float64 }
-
-func (c comparison) run(ctx context.Context, rounds int) (row string, err error) {
-	var own, peer speeds
-	for round := range rounds {
-		load, _ := os.ReadFile("/proc/loadavg") // absent where there is no such file
-		fmt.Fprintf(os.Stderr, "%s: round %d, load %s", filepath.Base(c.path), round+1, load)
-		if err := c.tandem(ctx, &own); err != nil {
-			return "", fmt.Errorf("bin/tandem bench: %w", err)
-		}
-		if err := c.llama(ctx, &peer); err != nil {
-			return "", fmt.Errorf("llama-bench: %w", err)
-		}
+	fmt.Printf("tokens/s, median (least-most) of %d runs in turn; %d threads, f16 keys and values, llama.cpp's flash attention: %s\n\n",
+		o.rounds, o.programs.threads, o.programs.attention)
+	writeTable(os.Stdout, results)
+	if o.svg == "" {
+		return nil
 	}
-	return fmt.Sprintf(" | %s | %s | %.2f | %s | %s | %.2f |",
-		show(own.prefill), show(peer.prefill), median(own.prefill)/median(peer.prefill),
-		show(own.decode), show(peer.decode), median(own.decode)/median(peer.decode)), nil
-}
-
-// output runs a program and parses its JSON.
-func output(ctx context.Context, into any, program string, args ...string) error {
-	cmd := exec.CommandContext(ctx, program, args...)
-	out, err := cmd.Output()
+	f, err := os.Create(o.svg)
 	if err != nil {
 		return err
 	}
-	return json.Unmarshal(out, into)
+	return errors.Join(writeSVG(f, results), f.Close())
 }
 
-func (c comparison) tandem(ctx context.Context, s *speeds) error {
-	type rate struct {
-		TokensPerSecond struct{ Median float64 } `json:"tokens_per_second"`
-	}
-	var report struct{ Prefill, Decode []rate }
-	err := output(ctx, &report, "bin/tandem", "bench", "--json", "--cancels", "0", "-r", "1", "--model", c.path,
-		"--threads", strconv.Itoa(c.threads), "-p", strconv.Itoa(c.prompt), "-n", strconv.Itoa(c.tokens))
-	if err != nil || len(report.Prefill) == 0 || len(report.Decode) == 0 {
-		return fmt.Errorf("no figures: %w", err)
-	}
-	s.prefill = append(s.prefill, report.Prefill[0].TokensPerSecond.Median)
-	s.decode = append(s.decode, report.Decode[0].TokensPerSecond.Median)
-	return nil
-}
-
-func (c comparison) llama(ctx context.Context, s *speeds) error {
-	var tests []struct {
-		Prompt int     `json:"n_prompt"`
-		Speed  float64 `json:"avg_ts"`
-	}
-	err := output(ctx, &tests, c.peer, "-o", "json", "-r", "1", "-m", c.path,
-		"-t", strconv.Itoa(c.threads), "-p", strconv.Itoa(c.prompt), "-n", strconv.Itoa(c.tokens))
-	for _, t := range tests {
-		if t.Prompt > 0 {
-			s.prefill = append(s.prefill, t.Speed)
-		} else {
-			s.decode = append(s.decode, t.Speed)
+// measure runs a model's cases, all of them once in each round.
+func (o options) measure(ctx context.Context, name, path string, some []test, raw *os.File) ([]result, error) {
+	own, peer := make([][]float64, len(some)), make([][]float64, len(some))
+	for round := range o.rounds {
+		for i, t := range some {
+			for _, p := range []struct {
+				name string
+				run  func(context.Context, string, test) (float64, error)
+				into *[]float64
+			}{{"tandem", o.programs.tandem, &own[i]}, {"llama.cpp", o.programs.llama, &peer[i]}} {
+				load, _ := os.ReadFile("/proc/loadavg") // absent where there is no such file
+				s := sample{Model: name, test: t, Program: p.name, Round: round + 1, Began: time.Now(), Load: strings.TrimSpace(string(load))}
+				var err error
+				if s.TokensPerSecond, err = p.run(ctx, path, t); err != nil {
+					return nil, fmt.Errorf("%v: %s: %w", t, p.name, err)
+				}
+				*p.into = append(*p.into, s.TokensPerSecond)
+				fmt.Fprintf(os.Stderr, "%s, round %d, %v: %s %.1f tokens/s (load %s)\n", name, s.Round, t, p.name, s.TokensPerSecond, s.Load)
+				if raw == nil {
+					continue
+				}
+				if err := json.NewEncoder(raw).Encode(s); err != nil {
+					return nil, err
+				}
+			}
 		}
 	}
-	return err
-}
-
-func median(x []float64) float64 {
-	x = slices.Sorted(slices.Values(x))
-	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2
-}
-
-func show(x []float64) string {
-	return fmt.Sprintf("%.1f (%.1f-%.1f)", median(x), slices.Min(x), slices.Max(x))
+	var results []result
+	for i, t := range some {
+		results = append(results, result{name, t, speed.SpreadOf(own[i]), speed.SpreadOf(peer[i])})
+	}
+	return results, nil
 }

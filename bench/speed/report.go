@@ -15,6 +15,8 @@ type Report struct {
 	Limits  Limits `json:"limits"`
 	Prefill []Rate `json:"prefill"`
 	Decode  []Rate `json:"decode"`
+	// FirstToken is left out when it was not asked for.
+	FirstToken *FirstToken `json:"first_token,omitempty"`
 	// CancelMillis is the time from a cancel to the return of the step that
 	// prefills, WakeupMillis how late a sleeping goroutine wakes up meanwhile.
 	// Both are left out when they were not asked for.
@@ -37,7 +39,27 @@ type Rate struct {
 	// ShareOfLimit is the median's share of what the machine allows: of its
 	// arithmetic for prefill, of its memory's speed for decode; 0 if unknown.
 	ShareOfLimit float64   `json:"share_of_limit"`
-	Costs        []op.Cost `json:"costs,omitempty"` // of one run more, by kind of op
+	Together     *Together `json:"together,omitempty"` // of decode, where it was asked for
+	Costs        []op.Cost `json:"costs,omitempty"`    // of one run more, by kind of op
+}
+
+// Together is the speed of several sequences that decode in the same steps,
+// measured in turns with one alone.
+type Together struct {
+	Sequences       int     `json:"sequences"`
+	TokensPerSecond Spread  `json:"tokens_per_second"` // of all of them
+	ShareOfLimit    float64 `json:"share_of_limit"`    // of the memory's speed; 0 if unknown
+	Ratio           float64 `json:"ratio"`             // of the medians, to one alone
+}
+
+// FirstToken is the time from a prompt to its first sampled token where the KV
+// cache has all but the prompt's last tokens, and that of the decode step behind it.
+type FirstToken struct {
+	Prompt     int     `json:"prompt"`  // tokens
+	New        int     `json:"new"`     // of those, not cached
+	Millis     Spread  `json:"ms"`      // look-up, step and sampling
+	StepMillis Spread  `json:"step_ms"` // step and sampling
+	Ratio      float64 `json:"ratio"`   // of the medians
 }
 
 // Spread is what several runs of the same gave.
@@ -54,7 +76,8 @@ type Percentiles struct {
 	Samples int     `json:"samples"`
 }
 
-func spread(values []float64) Spread {
+// SpreadOf sorts values, of which there must be one at least.
+func SpreadOf(values []float64) Spread {
 	slices.Sort(values)
 	return Spread{Median: (values[(len(values)-1)/2] + values[len(values)/2]) / 2, Min: values[0], Max: values[len(values)-1]}
 }

@@ -2,6 +2,7 @@
 // machine allows at the same moment, and how soon a running prefill lets go of
 // the processor. It drives the device's own steps: no tokenizer, no sampling,
 // no cache, so that the numbers stand beside those of other engines' benches.
+// Only the time to a first token has cache and sampling in it, as users do.
 package speed
 
 import (
@@ -14,8 +15,10 @@ import (
 	"tandem/kernels/op"
 )
 
-// chunkRows is how many tokens of a prompt go into one step.
-const chunkRows = 512
+const (
+	chunkRows    = 512 // tokens of a prompt in one step
+	sequencesMax = 32  // that decode together: as many as the engine lets
+)
 
 // Options of a measurement.
 type Options struct {
@@ -25,6 +28,12 @@ type Options struct {
 	Depths  []int    // tokens in the KV cache before each; none means 0
 	Repeats int      // of each, after one that does not count
 	KV      op.DType // storage of keys and values
+	// Sequences is how many decode together, in turns with one alone; below 2
+	// leaves that out.
+	Sequences int
+	// Cached is the length of a prompt whose last 3 tokens alone are new, to
+	// measure the time to its first token; 0 leaves that out.
+	Cached int
 	// Cancels is how many prefills of 2,048 tokens are cancelled at a random
 	// moment; 0 leaves responsiveness out.
 	Cancels int
@@ -91,10 +100,14 @@ func (r *Report) prefill(ctx context.Context, p *op.Program, d op.Device, alsoDe
 	defer run.exe.Close()
 	for _, depth := range opt.Depths {
 		for _, n := range opt.Prefill {
-			s, err := run.repeat(ctx, depth, n, opt.Repeats, func() error { return run.prompt(ctx, depth, n) })
+			if err := run.fill(ctx, depth); err != nil {
+				return err
+			}
+			spreads, err := turns(opt.Repeats, timed{n, func() error { return run.prompt(ctx, depth, n) }})
 			if err != nil {
 				return err
 			}
+			s := spreads[0]
 			share := run.work.prefillShare(s.Median, n, r.Limits)
 			costs, err := run.costs(opt, func() error { return run.prompt(ctx, depth, n) })
 			if err != nil {
@@ -120,19 +133,49 @@ func (r *Report) decode(ctx context.Context, run *runner, opt Options) error {
 	opt.tell(0.4, "decode")
 	for _, depth := range opt.Depths {
 		for _, n := range opt.Decode {
-			s, err := run.repeat(ctx, depth, n, opt.Repeats, func() error { return run.continuation(ctx, depth, n) })
+			rate, err := r.decodeRate(ctx, run, opt, depth, n)
 			if err != nil {
 				return err
 			}
-			share := run.work.decodeShare(s.Median, float64(depth)+float64(n)/2, r.Limits)
-			costs, err := run.costs(opt, func() error { return run.continuation(ctx, depth, n) })
-			if err != nil {
-				return err
-			}
-			r.Decode = append(r.Decode, Rate{Tokens: n, Depth: depth, TokensPerSecond: s, ShareOfLimit: share, Costs: costs})
+			r.Decode = append(r.Decode, rate)
 		}
 	}
-	return nil
+	if opt.Cached == 0 {
+		return nil
+	}
+	opt.tell(0.6, "first token")
+	var err error
+	r.FirstToken, err = run.firstToken(ctx, opt)
+	return err
+}
+
+// decodeRate measures n tokens behind depth others: of one sequence, and in
+// turns with that of several together.
+func (r *Report) decodeRate(ctx context.Context, run *runner, opt Options, depth, n int) (Rate, error) {
+	if err := run.fill(ctx, depth); err != nil {
+		return Rate{}, err
+	}
+	alone := func() error { return run.continuation(ctx, depth, n, 1) }
+	runs := []timed{{n, alone}}
+	if opt.Sequences > 1 {
+		run.copyTo(opt.Sequences, depth)
+		runs = append(runs, timed{n * opt.Sequences, func() error { return run.continuation(ctx, depth, n, opt.Sequences) }})
+	}
+	spreads, err := turns(opt.Repeats, runs...)
+	if err != nil {
+		return Rate{}, err
+	}
+	positions := float64(depth) + float64(n)/2 // before a row, on average
+	rate := Rate{Tokens: n, Depth: depth, TokensPerSecond: spreads[0]}
+	rate.ShareOfLimit = run.work.decodeShare(spreads[0].Median, positions, r.Limits)
+	if several := float64(opt.Sequences); opt.Sequences > 1 {
+		rate.Together = &Together{
+			Sequences: opt.Sequences, TokensPerSecond: spreads[1], Ratio: spreads[1].Median / spreads[0].Median,
+			ShareOfLimit: run.work.decodeShare(spreads[1].Median/several, several*positions, r.Limits),
+		}
+	}
+	rate.Costs, err = run.costs(opt, alone)
+	return rate, err
 }
 
 // raise takes d's limits where they are higher.
@@ -160,6 +203,12 @@ func (o Options) check(p *op.Program) error {
 	if o.Repeats < 1 {
 		return fmt.Errorf("bench: %d repeats: at least 1", o.Repeats)
 	}
+	if o.Sequences < 0 || o.Sequences > sequencesMax {
+		return fmt.Errorf("bench: %d sequences: at least 0, at most %d", o.Sequences, sequencesMax)
+	}
+	if o.Cached != 0 && o.Cached <= newTokens {
+		return fmt.Errorf("bench: a cached prompt of %d tokens, %d of them new: at least %d, or 0 for none", o.Cached, newTokens, newTokens+1)
+	}
 	for _, n := range slices.Concat(o.Prefill, o.Decode) {
 		if n < 1 {
 			return fmt.Errorf("bench: %d tokens: at least 1", n)
@@ -171,7 +220,7 @@ func (o Options) check(p *op.Program) error {
 		}
 	}
 	if n := o.positions(); n > p.MaxTokens {
-		return fmt.Errorf("bench: %d tokens are more than the model's context of %d: use a smaller --depth, -p or -n", n, p.MaxTokens)
+		return fmt.Errorf("bench: %d tokens are more than the model's context of %d: use a smaller --depth, -p, -n or --cached", n, p.MaxTokens)
 	}
 	return nil
 }
@@ -179,54 +228,110 @@ func (o Options) check(p *op.Program) error {
 // positions is the longest sequence that is measured.
 func (o Options) positions() int {
 	n := slices.Max(o.Depths) + slices.Max(slices.Concat(o.Prefill, o.Decode, []int{1}))
+	if o.Cached > 0 {
+		n = max(n, o.Cached+1) // and a decode step
+	}
 	if o.Cancels > 0 {
 		n = max(n, cancelTokens)
 	}
 	return n
 }
 
-// runner drives one executable with one sequence of random tokens.
+// pagesEach is the KV pages of each of the sequences that decode together.
+func (o Options) pagesEach() int {
+	return pagesOf(slices.Max(o.Depths) + slices.Max(slices.Concat(o.Decode, []int{1})))
+}
+
+// pages is what everything that is measured has room in.
+func (o Options) pages() int {
+	n := pagesOf(o.positions())
+	if o.Cached > 0 {
+		n++ // the old end of the prompt stays cached beside the new one
+	}
+	return max(n, o.Sequences*o.pagesEach())
+}
+
+func pagesOf(tokens int) int { return (tokens + op.PageTokens - 1) / op.PageTokens }
+
+// runner drives one executable with sequences of random tokens.
 type runner struct {
 	p      *op.Program
 	exe    op.Executable
 	work   work
-	table  []int32
-	logits []float32 // (vocab)
+	tables [][]int32 // the first one's has every page
+	filled int       // positions of the first sequence that fill has computed
+	logits []float32 // (sequences, vocab)
 	random *rand.Rand
 }
 
 func compile(ctx context.Context, p *op.Program, d op.Device, opt Options) (*runner, error) {
-	pages := (opt.positions() + op.PageTokens - 1) / op.PageTokens
-	exe, err := d.Compile(ctx, p, op.CompileOptions{RowsMax: chunkRows, LogitsMax: 1, KV: opt.KV, Pages: pages}, nil)
+	sequences := max(opt.Sequences, 1)
+	exe, err := d.Compile(ctx, p, op.CompileOptions{RowsMax: chunkRows, LogitsMax: sequences, KV: opt.KV, Pages: opt.pages()}, nil)
 	if err != nil {
 		return nil, fmt.Errorf("bench: %w", err)
 	}
-	run := &runner{p: p, exe: exe, work: workOf(p, exe.Pages()), logits: make([]float32, p.Vocab), random: rand.New(rand.NewPCG(1, 2))}
+	run := &runner{p: p, exe: exe, work: workOf(p, exe.Pages()), logits: make([]float32, sequences*p.Vocab), random: rand.New(rand.NewPCG(1, 2))}
+	pages := make([]int32, opt.pages())
 	for i := range pages {
-		run.table = append(run.table, int32(i))
+		pages[i] = int32(i)
+	}
+	run.tables = [][]int32{pages}
+	for i, each := 1, opt.pagesEach(); i < sequences; i++ {
+		run.tables = append(run.tables, pages[i*each:(i+1)*each])
 	}
 	return run, nil
 }
 
-// repeat fills the cache with depth tokens, then times f, which computes n.
-func (run *runner) repeat(ctx context.Context, depth, n, times int, f func() error) (Spread, error) {
-	if depth > 0 {
-		if err := run.prompt(ctx, 0, depth); err != nil {
-			return Spread{}, err
+// fill sees to it that the first depth positions hold keys and values. Those
+// that are written over later hold others, which take as long.
+func (run *runner) fill(ctx context.Context, depth int) error {
+	if depth <= run.filled {
+		return nil
+	}
+	if err := run.prompt(ctx, run.filled, depth-run.filled); err != nil {
+		return err
+	}
+	run.filled = depth
+	return nil
+}
+
+// copyTo gives each of the sequences pages of its own with the first one's keys
+// and values: pages that they shared would stay in the processor's caches.
+func (run *runner) copyTo(sequences, depth int) {
+	for _, table := range run.tables[1:sequences] {
+		for i := range pagesOf(depth) {
+			run.exe.Pages().Copy(table[i], run.tables[0][i], op.PageTokens)
 		}
 	}
-	if err := f(); err != nil { // brings the weights into memory
-		return Spread{}, err
-	}
-	var perSecond []float64
-	for range times {
-		start := time.Now()
-		if err := f(); err != nil {
-			return Spread{}, err
+}
+
+// timed is a run and the number of tokens it computes.
+type timed struct {
+	tokens int
+	run    func() error
+}
+
+// turns runs each once, which brings the weights into memory, and then all in
+// turn, so that a machine that becomes slower does so for all of them. It gives
+// the tokens per second of each.
+func turns(times int, runs ...timed) ([]Spread, error) {
+	perSecond := make([][]float64, len(runs))
+	for turn := range times + 1 {
+		for i, r := range runs {
+			start := time.Now()
+			if err := r.run(); err != nil {
+				return nil, err
+			}
+			if turn > 0 {
+				perSecond[i] = append(perSecond[i], float64(r.tokens)/time.Since(start).Seconds())
+			}
 		}
-		perSecond = append(perSecond, float64(n)/time.Since(start).Seconds())
 	}
-	return spread(perSecond), nil
+	spreads := make([]Spread, len(runs))
+	for i, values := range perSecond {
+		spreads[i] = SpreadOf(values)
+	}
+	return spreads, nil
 }
 
 // costs profiles f, if that is wanted and the device can.
@@ -252,24 +357,36 @@ func (run *runner) prompt(ctx context.Context, pos, n int) error {
 	return nil
 }
 
-// continuation computes n tokens behind pos others, one by one.
-func (run *runner) continuation(ctx context.Context, pos, n int) error {
+// continuation computes n tokens behind pos others, one by one, of the first so
+// many sequences together.
+func (run *runner) continuation(ctx context.Context, pos, n, sequences int) error {
+	rows := make([]op.Row, sequences)
 	for i := range n {
-		if err := run.step(ctx, pos+i, 1, true); err != nil {
+		for seq := range rows {
+			rows[seq] = op.Row{Token: run.token(), Pos: int32(pos + i), Seq: int32(seq), Logits: true}
+		}
+		if err := run.rows(ctx, rows, run.tables); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// step computes n tokens of the first sequence behind pos others.
 func (run *runner) step(ctx context.Context, pos, n int, logits bool) error {
-	b := &op.Batch{Rows: make([]op.Row, n), Tables: [][]int32{run.table}}
-	for i := range b.Rows {
-		b.Rows[i] = op.Row{Token: run.random.Int32N(int32(run.p.Vocab)), Pos: int32(pos + i)}
+	rows := make([]op.Row, n)
+	for i := range rows {
+		rows[i] = op.Row{Token: run.token(), Pos: int32(pos + i)}
 	}
-	if logits {
-		b.Rows[n-1].Logits = true
-		b.Logits = run.logits
-	}
+	rows[n-1].Logits = logits
+	return run.rows(ctx, rows, run.tables)
+}
+
+// rows runs a step of these.
+func (run *runner) rows(ctx context.Context, rows []op.Row, tables [][]int32) error {
+	b := &op.Batch{Rows: rows, Tables: tables}
+	b.Logits = run.logits[:b.LogitRows()*run.p.Vocab]
 	return run.exe.Run(ctx, b)
 }
+
+func (run *runner) token() int32 { return run.random.Int32N(int32(run.p.Vocab)) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,6 +45,7 @@ func TestMeasure(t *testing.T) {
 	var told []string
 	r, err := Measure(t.Context(), p, d, d, Options{
 		Model: "tiny", Prefill: []int{3, 600}, Decode: []int{2}, Depths: []int{0, 40}, Repeats: 3, KV: op.F16, Cancels: 3,
+		Sequences: 4, Cached: 530,
 		Progress: func(_ float64, what string) { told = append(told, what) },
 	})
 	if err != nil {
@@ -69,10 +71,20 @@ func TestMeasure(t *testing.T) {
 			t.Errorf("rates of depth and tokens %v, want %v", seen, want)
 		}
 	}
+	for _, rate := range r.Decode {
+		together := rate.Together
+		if together == nil || together.Sequences != 4 || together.ShareOfLimit <= 0 ||
+			together.Ratio != together.TokensPerSecond.Median/rate.TokensPerSecond.Median {
+			t.Errorf("rate %+v, together %+v", rate, together)
+		}
+	}
+	if f := r.FirstToken; f.Prompt != 530 || f.New != 3 || f.Millis.Min <= 0 || f.StepMillis.Min <= 0 || f.Ratio != f.Millis.Median/f.StepMillis.Median {
+		t.Errorf("first token %+v", f)
+	}
 	if r.CancelMillis.Samples != 3 || r.WakeupMillis.Samples == 0 || r.WakeupMillis.P99 < r.WakeupMillis.P50 {
 		t.Errorf("cancel %+v, wake-up %+v", r.CancelMillis, r.WakeupMillis)
 	}
-	if strings.Join(told, " ") != "limits prefill decode responsiveness" {
+	if strings.Join(told, " ") != "limits prefill decode first token responsiveness" {
 		t.Errorf("progress %q", told)
 	}
 }
@@ -82,7 +94,8 @@ func TestTwoDevices(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r.Device != "ref+ref" || r.Limits != (Limits{}) || len(r.Prefill) != 1 || len(r.Decode) != 1 || r.CancelMillis != nil {
+	if r.Device != "ref+ref" || r.Limits != (Limits{}) || len(r.Prefill) != 1 || len(r.Decode) != 1 || r.CancelMillis != nil ||
+		r.FirstToken != nil || r.Decode[0].Together != nil {
 		t.Errorf("%+v", r)
 	}
 	if r.Prefill[0].ShareOfLimit != 0 || r.Decode[0].ShareOfLimit != 0 {
@@ -104,6 +117,9 @@ func TestErrors(t *testing.T) {
 		{Options{Prefill: []int{0}, Repeats: 1}, nil, "at least 1"},
 		{Options{Prefill: []int{1}, Depths: []int{-1}, Repeats: 1}, nil, "at least 0"},
 		{Options{Prefill: []int{1}}, nil, "0 repeats"},
+		{Options{Repeats: 1, Sequences: 33}, nil, "at most 32"},
+		{Options{Repeats: 1, Cached: 3}, nil, "at least 4"},
+		{Options{Repeats: 1, Cached: 64}, nil, "65 tokens"},
 		{Options{Prefill: []int{1}, Repeats: 1}, fault, "no memory"},
 	} {
 		d := limited{ref.Open(1), test.err}
@@ -115,6 +131,79 @@ func TestErrors(t *testing.T) {
 	cancel()
 	if _, err := Measure(ctx, p, ref.Open(1), ref.Open(1), Options{Prefill: []int{1}, Repeats: 1}); !errors.Is(err, context.Canceled) {
 		t.Errorf("a cancelled measurement: %v", err)
+	}
+}
+
+// recorder is a device of which the test sees every batch.
+type recorder struct {
+	*ref.Device
+	batches []op.Batch
+}
+
+type recorded struct {
+	op.Executable
+	d *recorder
+}
+
+func (d *recorder) Compile(ctx context.Context, p *op.Program, opt op.CompileOptions, progress func(float64)) (op.Executable, error) {
+	exe, err := d.Device.Compile(ctx, p, opt, progress)
+	return recorded{exe, d}, err
+}
+
+func (r recorded) Run(ctx context.Context, b *op.Batch) error {
+	r.d.batches = append(r.d.batches, op.Batch{Rows: slices.Clone(b.Rows), Tables: b.Tables})
+	return r.Executable.Run(ctx, b)
+}
+
+// TestTogether: each of the sequences has its row in every step, at the same
+// position, on pages of its own; one alone runs in turns with them.
+func TestTogether(t *testing.T) {
+	d := &recorder{Device: ref.Open(1)}
+	if _, err := Measure(t.Context(), tiny(t, 64), d, d, Options{Decode: []int{2}, Depths: []int{40}, Repeats: 1, KV: op.F16, Sequences: 3}); err != nil {
+		t.Fatal(err)
+	}
+	var rows []int
+	pages := map[int32]int{} // by page of the last position, its sequence
+	for _, b := range d.batches {
+		rows = append(rows, len(b.Rows))
+		for i, r := range b.Rows {
+			if len(b.Rows) == 3 && (int(r.Seq) != i || r.Pos != b.Rows[0].Pos || r.Pos < 40 || !r.Logits) {
+				t.Errorf("row %d: %+v", i, r)
+			}
+			if page := b.Tables[r.Seq][r.Pos/op.PageTokens]; len(b.Rows) == 3 {
+				if other, ok := pages[page]; ok && other != i {
+					t.Errorf("sequences %d and %d write to page %d", other, i, page)
+				}
+				pages[page] = i
+			}
+		}
+	}
+	if want := []int{40, 1, 1, 3, 3, 1, 1, 3, 3}; !slices.Equal(rows, want) {
+		t.Errorf("rows of the steps %v, want %v", rows, want)
+	}
+}
+
+// TestFirstToken: every prompt but the first computes its last 3 tokens, and a
+// step of one row stands behind each.
+func TestFirstToken(t *testing.T) {
+	d := &recorder{Device: ref.Open(1)}
+	if _, err := Measure(t.Context(), tiny(t, 128), d, d, Options{Repeats: 2, KV: op.F16, Cached: 94}); err != nil {
+		t.Fatal(err)
+	}
+	for i, b := range d.batches {
+		n, pos := 3, int32(91)
+		if i == 0 {
+			n, pos = 94, 0
+		}
+		if i%2 == 1 {
+			n, pos = 1, 94
+		}
+		if len(b.Rows) != n || b.Rows[0].Pos != pos {
+			t.Errorf("step %d: %d rows from position %d, want %d from %d", i, len(b.Rows), b.Rows[0].Pos, n, pos)
+		}
+	}
+	if len(d.batches) != 2*(2*stepsEach+1) {
+		t.Errorf("%d steps", len(d.batches))
 	}
 }
 
@@ -145,10 +234,10 @@ func TestWork(t *testing.T) {
 }
 
 func TestStatistics(t *testing.T) {
-	if got := spread([]float64{3, 1, 2}); got != (Spread{2, 1, 3}) {
+	if got := SpreadOf([]float64{3, 1, 2}); got != (Spread{2, 1, 3}) {
 		t.Errorf("odd: %+v", got)
 	}
-	if got := spread([]float64{4, 1, 2, 3}); got != (Spread{2.5, 1, 4}) {
+	if got := SpreadOf([]float64{4, 1, 2, 3}); got != (Spread{2.5, 1, 4}) {
 		t.Errorf("even: %+v", got)
 	}
 	var values []float64

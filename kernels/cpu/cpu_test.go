@@ -15,13 +15,22 @@ func TestKernels(t *testing.T) {
 			if _, err := chooseRung(isa); err != nil {
 				t.Skip(err)
 			}
-			kerneltest.Run(t, func(t testing.TB, threads int) op.Device {
-				d, err := Open(Options{Threads: threads, ISA: isa})
-				if err != nil {
-					t.Fatal(err)
-				}
-				return d
-			})
+			kerneltest.Run(t, func(t testing.TB, threads int) op.Device { return open(t, threads, isa) })
 		})
 	}
+}
+
+func open(t testing.TB, threads int, isa string) op.Device {
+	d, err := Open(Options{Threads: threads, ISA: isa})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// BenchmarkShapes profiles the best rung, or what TANDEM_CPU_ISA forces:
+//
+//	go test ./kernels/cpu -run NONE -bench Shapes/Q4_K
+func BenchmarkShapes(b *testing.B) {
+	kerneltest.Bench(b, func(t testing.TB, threads int) op.Device { return open(t, threads, "") }, op.DTypes...)
 }

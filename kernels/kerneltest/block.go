@@ -45,25 +45,35 @@ func testBlock(t *testing.T, open Open, formats []op.DType) {
 	}
 }
 
+// blockShape is the sizes of a transformer.
+type blockShape struct{ layers, width, headDim, qHeads, heads, ffn, maxTokens int }
+
 // blockProgram is a transformer of two layers, 256 wide so that every format fits.
-func blockProgram(t *testing.T, s source, format op.DType) *op.Program {
-	const width, headDim, qHeads, heads, ffn = 256, 32, 8, 2, 256
-	b := op.NewBuilder(fmt.Sprintf("block %v", format), vocab, 1000)
+func blockProgram(t testing.TB, s source, format op.DType) *op.Program {
+	shape := blockShape{layers: blockLayers, width: 256, headDim: 32, qHeads: 8, heads: 2, ffn: 256, maxTokens: 1000}
+	return shape.program(t, s, format, s.even)
+}
+
+// program builds it with matrices that weight makes.
+func (shape blockShape) program(t testing.TB, s source, format op.DType, weight func(format op.DType, rows, cols int) *op.Tensor) *op.Program {
+	width, headDim := shape.width, shape.headDim
+	qWidth, kvWidth := shape.qHeads*headDim, shape.heads*headDim
+	b := op.NewBuilder(fmt.Sprintf("block %v", format), vocab, shape.maxTokens)
 	freqs := op.RopeFreqs(headDim, 10000, nil)
-	x := b.Embed(s.even(format, vocab, width)) // (rows, width)
-	for range blockLayers {
+	x := b.Embed(weight(format, vocab, width)) // (rows, width)
+	for range shape.layers {
 		n := b.Norm(x, s.normal(width, 1), 1e-6)
-		q := b.MatMul(n, s.even(format, qHeads*headDim, width), s.normal(qHeads*headDim, 0.3)) // (rows, qHeads * headDim)
-		k := b.MatMul(n, s.even(format, heads*headDim, width), s.normal(heads*headDim, 0.3))   // (rows, heads * headDim)
-		v := b.MatMul(n, s.even(format, heads*headDim, width), nil)                            // (rows, heads * headDim)
+		q := b.MatMul(n, weight(format, qWidth, width), s.normal(qWidth, 0.3))   // (rows, qHeads * headDim)
+		k := b.MatMul(n, weight(format, kvWidth, width), s.normal(kvWidth, 0.3)) // (rows, heads * headDim)
+		v := b.MatMul(n, weight(format, kvWidth, width), nil)                    // (rows, heads * headDim)
 		out := b.Attention(b.Rope(q, headDim, freqs, op.NEOX), b.Rope(k, headDim, freqs, op.NEOX), v, headDim)
-		x = b.MatMulAdd(x, out, s.even(format, width, qHeads*headDim))
+		x = b.MatMulAdd(x, out, weight(format, width, qWidth))
 		n = b.Norm(x, s.normal(width, 1), 1e-6)
-		g := b.GatedMatMul(n, s.even(format, ffn, width), s.even(format, ffn, width), op.SiLU) // (rows, ffn)
-		x = b.Name(b.MatMulAdd(x, g, s.even(format, width, ffn)), "x")
+		g := b.GatedMatMul(n, weight(format, shape.ffn, width), weight(format, shape.ffn, width), op.SiLU) // (rows, ffn)
+		x = b.Name(b.MatMulAdd(x, g, weight(format, width, shape.ffn)), "x")
 	}
 	x = b.Norm(b.Select(x), s.normal(width, 1), 1e-6)
-	p, err := b.Program(b.MatMul(x, s.even(format, vocab, width), nil))
+	p, err := b.Program(b.MatMul(x, weight(format, vocab, width), nil))
 	if err != nil {
 		t.Fatal(err)
 	}

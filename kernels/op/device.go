@@ -1,9 +1,6 @@
 package op
 
-import (
-	"context"
-	"time"
-)
+import "context"
 
 // PageTokens is the number of positions in a KV page: 32 keys of f16 are one
 // cache line per head dimension.
@@ -55,26 +52,6 @@ type Executable interface {
 type Profiler interface {
 	StartProfile()
 	StopProfile() []Cost // the dearest first
-}
-
-// Cost is what the ops of one kind and shape took in a profile, as one worker saw it.
-type Cost struct {
-	Kind  string        `json:"kind"`
-	Shape string        `json:"shape"`
-	Calls int           `json:"calls"`
-	Time  time.Duration `json:"time_ns"`
-	Wait  time.Duration `json:"wait_ns"` // for the others, before the op
-	Bytes float64       `json:"bytes"`   // of weights, keys and values, each counted once a call
-	Ops   float64       `json:"ops"`     // multiplications and additions of products
-}
-
-// Add adds another's sums.
-func (c *Cost) Add(o Cost) {
-	c.Calls += o.Calls
-	c.Time += o.Time
-	c.Wait += o.Wait
-	c.Bytes += o.Bytes
-	c.Ops += o.Ops
 }
 
 // Pages is a device's pool of KV pages, each PageTokens positions of every layer.
