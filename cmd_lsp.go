@@ -71,9 +71,9 @@ func (a *app) load(ctx context.Context, model string, progress func(float64)) (e
 	return ownedEngine{m.engine, m}, nil
 }
 
-// returnMemory gives the system back what Go's heap does not use, now and then
-// while something happens, until ctx ends. A server lives for days beside what its
-// user does: left alone, the heap keeps the size of its busiest moments.
+// returnMemory gives the system back what the heaps of Go and C do not use, now and
+// then while something happens, until ctx ends. A server lives for days beside what
+// its user does: left alone, heaps keep the size of their busiest moments.
 func returnMemory(ctx context.Context, every time.Duration) {
 	const worthwhile = 1 << 20 // bytes allocated since the last time
 	allocated := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
@@ -87,6 +87,7 @@ func returnMemory(ctx context.Context, every time.Duration) {
 		}
 		if metrics.Read(allocated); allocated[0].Value.Uint64()-before >= worthwhile {
 			debug.FreeOSMemory()
+			syntax.ReturnFree()
 			before = allocated[0].Value.Uint64()
 		}
 	}

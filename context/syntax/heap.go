@@ -26,9 +26,20 @@ static int64_t heap_in_use(void)
 	return -1;
 #endif
 }
+
+static void return_free(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
+}
 */
 import "C"
 
 // HeapBytes is what C's malloc has given out, to trees and whatever else; -1 where
 // the system's C library does not tell.
 func HeapBytes() int64 { return int64(C.heap_in_use()) }
+
+// ReturnFree gives the system back the pages of malloc's memory that hold nothing. By
+// itself it gives back only what lies at its end, behind everything in use.
+func ReturnFree() { C.return_free() }

@@ -1,8 +1,10 @@
 package syntax
 
 import (
+	"os"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -46,4 +48,54 @@ func TestHeapStays(t *testing.T) {
 	if grown := HeapBytes() - before; grown > 240<<10 {
 		t.Errorf("%d bytes more after 6 rounds", grown)
 	}
+}
+
+// TestReturnFree: what trees took goes back to the system, also from before what is
+// still in use.
+func TestReturnFree(t *testing.T) {
+	const name = "/proc/self/status"
+	if _, err := os.Stat(name); err != nil || HeapBytes() < 0 {
+		t.Skip("NOT CHECKED: this system does not tell how much memory a process has")
+	}
+	lang := Languages()[0]
+	var trees []*Tree
+	for range 100 {
+		tree, err := Parse(lang, strings.Repeat("f(a, [1, 2], 'x')\n", 500), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		trees = append(trees, tree)
+	}
+	last := trees[len(trees)-1]
+	taken := HeapBytes()
+	for _, tree := range trees[:len(trees)-1] {
+		tree.Close()
+	}
+	free := taken - HeapBytes()
+	before := resident(t, name)
+	ReturnFree()
+	if after := resident(t, name); before-after < free/2 {
+		t.Errorf("%d bytes are free, %d went back", free, before-after)
+	}
+	last.Close()
+}
+
+// resident is the process's anonymous memory in bytes.
+func resident(t *testing.T, name string) int64 {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		if kb, found := strings.CutPrefix(line, "RssAnon:"); found {
+			n, err := strconv.ParseInt(strings.Fields(kb)[0], 10, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n << 10
+		}
+	}
+	t.Fatalf("%s has no RssAnon", name)
+	return 0
 }
