@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"runtime"
 	"strings"
 	"text/tabwriter"
 
@@ -36,7 +35,7 @@ type diagnosis struct {
 }
 
 type cpuFound struct {
-	Cores    int      `json:"cores"` // that this process may use
+	Cores    int      `json:"cores"` // that this process may use; hardware threads of one count once
 	Features []string `json:"features"`
 }
 
@@ -85,7 +84,7 @@ func (c *doctorCmd) Run(a *app) error {
 	}
 	d := diagnosis{
 		Version:  readVersion(),
-		CPU:      cpuFound{Cores: runtime.GOMAXPROCS(0), Features: cpuFeatures()},
+		CPU:      cpuFound{Cores: machine.Cores(), Features: cpuFeatures()},
 		Settings: settingsInUse{File: a.settings.Path, Log: a.settings.Log.File},
 		Problems: []string{},
 	}

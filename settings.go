@@ -25,7 +25,7 @@ type flags struct {
 	Device        string `default:"cpu" enum:"${devices}" placeholder:"NAME" help:"Processor to compute on: ${enum} (default ${default})."`
 	PrefillDevice string `default:"" enum:"${devices}," placeholder:"NAME" help:"Processor for prompts, if another than --device."`
 	DecodeDevice  string `default:"" enum:"${devices}," placeholder:"NAME" help:"Processor for generated tokens, if another than --device."`
-	Threads       int    `default:"0" placeholder:"N" help:"Threads of a device; 0 takes every core that this process may use."`
+	Threads       int    `default:"0" placeholder:"N" help:"Threads of a device; 0 takes one for each core that this process may use: affinity and a container's quota count, hardware threads of one core do not."`
 	Tokens        int    `default:"0" short:"n" placeholder:"TOKENS" help:"Tokens to generate at most; 0 is the command's own default."`
 	Context       int    `default:"0" placeholder:"TOKENS" help:"Longest prompt and continuation together; 0 chooses by the model."`
 	KV            string `default:"f16" enum:"f16,q8_0,f32" placeholder:"TYPE" help:"Storage of keys and values: ${enum} (default ${default})."`

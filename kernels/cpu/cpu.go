@@ -23,6 +23,7 @@ import (
 	"sync"
 	"unsafe"
 
+	"tandem/internal/machine"
 	"tandem/kernels/op"
 )
 
@@ -41,7 +42,7 @@ const ISAEnv = "TANDEM_CPU_ISA"
 
 // Options of a device.
 type Options struct {
-	Threads int    // workers; 0: as many as the process may use
+	Threads int    // workers; 0: as many cores as the process may use
 	ISA     string // a rung's name; "": $TANDEM_CPU_ISA, else the best supported
 }
 
@@ -62,7 +63,7 @@ func Open(opt Options) (*Device, error) {
 	}
 	threads := opt.Threads
 	if threads <= 0 {
-		threads = runtime.GOMAXPROCS(0) // affinity and cgroup quota respected
+		threads = machine.Cores()
 	}
 	pool := C.pool_open(C.int(threads), C.int(rung))
 	if pool == nil {

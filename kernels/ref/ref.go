@@ -10,8 +10,8 @@ package ref
 import (
 	"context"
 	"fmt"
-	"runtime"
 
+	"tandem/internal/machine"
 	"tandem/kernels/op"
 )
 
@@ -20,11 +20,11 @@ type Device struct {
 	threads int
 }
 
-// Open gives a device with the given number of workers; 0 means as many as the
-// process may use.
+// Open gives a device with the given number of workers; 0 means one for
+// each core that the process may use.
 func Open(threads int) *Device {
 	if threads <= 0 {
-		threads = runtime.GOMAXPROCS(0)
+		threads = machine.Cores()
 	}
 	return &Device{threads: threads}
 }
