@@ -148,7 +148,7 @@ scripted("a server whose model becomes ready while the user types is asked again
 end)
 
 scripted("a question that the model came too late for is asked again", function(start)
-  local c = start({ script = { status = { { state = "loading" } }, rules = { { null = true, delay = 2000 } } } })
+  local c = start({ script = { status = { { state = "loading" } }, rules = { { null = true, hold = true } } } })
   c:wait("it is loading", function()
     return c:lua([[return require("tandem").status()]]) == "tandem: loading"
   end)
@@ -159,6 +159,10 @@ scripted("a question that the model came too late for is asked again", function(
   end)
   c:script({ stats_status = { { state = "ready" } }, rules = RULES })
   c:lua([[require("tandem.client").request(0, "tandem/stats", {}, function() end)]])
+  c:wait("it is ready", function()
+    return c:lua([[return require("tandem").status()]]) == "tandem"
+  end)
+  c:release()
   c:wait_ghost("al")
 end)
 

@@ -123,7 +123,7 @@ scripted("0.12: the core's API is used where it is, unless told otherwise", func
       return function(...) table.insert(_G.calls, { name, ... }) return true end
     end })
   ]]
-  local c = start({ script = RULES, before = fake })
+  local c = start({ script = RULES, before = fake, settings = { renderer = "auto" } })
   c:wait("it was enabled", function()
     local calls = c:lua("return _G.calls")
     return calls[1] and vim.deep_equal(calls[1], { "enable", true, { bufnr = c:lua("return vim.api.nvim_get_current_buf()") } })
@@ -145,7 +145,7 @@ scripted("0.12: the core's API is used where it is, unless told otherwise", func
   ]])
   same("a word was inserted", c:lines(), { "total" })
   same("and nothing is left to the core", c:lua("return _G.left == nil"), true)
-  local own = start({ script = RULES, before = fake, settings = { renderer = "own" } }):ready()
+  local own = start({ script = RULES, before = fake }):ready()
   own:type("itot")
   own:wait_ghost("al")
   same("calls", own:lua("return _G.calls"), {})
