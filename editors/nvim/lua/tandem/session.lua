@@ -16,6 +16,7 @@ local INVOKED, AUTOMATIC = 1, 2
 ---@field offered tandem.Suggestion[] the server's last answer that fitted
 ---@field index integer of the one that is shown
 ---@field request tandem.Request? the last one; its answer may be there already
+---@field asked tandem.Moment? what the last request was about, also when it is over
 ---@field seen tandem.Moment? what the last event found
 ---@field told_shown any the id of which the server was told last that it is shown
 local session = { offered = {}, index = 1 }
@@ -182,7 +183,7 @@ local function ask(kind, advance)
   end
   local request = moment ---@type tandem.Request
   request.client_id, request.advance = lsp_client.id, advance
-  session.request = request
+  session.request, session.asked = request, request
   local id = client.request(moment.bufnr, "textDocument/inlineCompletion", {
     textDocument = { uri = vim.uri_from_bufnr(moment.bufnr) },
     position = position.to_lsp(moment.bufnr, moment.row, moment.col, lsp_client.offset_encoding),
@@ -289,6 +290,18 @@ function M.cycle(step)
     end
   end
   M.refresh()
+end
+
+--- The place that the user means who wants to know why nothing is shown. At the
+--- end of insert mode the cursor steps back, off the place that was asked about.
+---@return tandem.Moment
+function M.place()
+  local moment, asked = now(), session.asked
+  if not asked or asked.bufnr ~= moment.bufnr or asked.row ~= moment.row or inserting() then
+    return moment
+  end
+  local between = vim.api.nvim_get_current_line():sub(moment.col + 1, asked.col)
+  return vim.fn.strchars(between, true) == 1 and asked or moment
 end
 
 --- Whether the last request has no answer yet.
