@@ -59,7 +59,7 @@ function Child.new(opts)
   end
   self.path = dir .. "/files/" .. (opts.file or "demo.py")
   write(self.path, table.concat(opts.lines or { "" }, "\n") .. "\n")
-  local settings = { binary = self.binary, renderer = "own", restart = { delay_ms = 20 } }
+  local settings = { binary = self.binary, restart = { delay_ms = 20 } }
   self.settings = vim.tbl_deep_extend("force", settings, opts.settings or {})
   if not opts.no_setup then
     self:lua([[require("tandem").setup(...)]], self.settings)

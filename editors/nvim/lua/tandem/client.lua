@@ -242,6 +242,9 @@ local function client_config(bufnr)
       end,
     },
     on_attach = function(client, attached)
+      if vim.lsp.inline_completion then -- from 0.12 on, and a user may have it on for all servers
+        vim.lsp.inline_completion.enable(false, { client_id = client.id })
+      end
       add_folder(client, attached)
       M.listener.attached(attached)
     end,

@@ -8,7 +8,6 @@ M.defaults = {
   trigger = "auto",
   filetypes = { ["*"] = true },
   popup = "hide",
-  renderer = "auto",
   keymaps = {
     accept = "<Tab>",
     accept_line = "<M-l>",
@@ -38,7 +37,6 @@ M.chosen_keys = {}
 local choices = {
   trigger = { "auto", "manual" },
   popup = { "hide", "show" },
-  renderer = { "auto", "own", "core" },
 }
 
 --- Types of the settings; with ? a setting may be left out.
@@ -47,7 +45,6 @@ local types = {
   trigger = "string",
   filetypes = "table",
   popup = "string",
-  renderer = "string",
   keymaps = "table|false",
   binary = "string?",
   args = "table",

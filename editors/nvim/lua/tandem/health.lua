@@ -9,14 +9,6 @@ local function check_neovim()
     return health.error("Neovim 0.10 or newer is needed", "update Neovim")
   end
   health.ok("Neovim " .. tostring(vim.version()))
-  if require("tandem.core").in_use() then
-    health.warn(
-      "vim.lsp.inline_completion draws; nobody has tried tandem with it yet",
-      'set renderer = "own" in setup() if it misbehaves'
-    )
-  else
-    health.ok("ghost text is drawn by the plugin")
-  end
 end
 
 local function check_binary()

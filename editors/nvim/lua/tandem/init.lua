@@ -44,17 +44,15 @@ end
 
 --- What the client tells goes to whoever draws.
 local function listen()
-  local client, session, core = require("tandem.client"), require("tandem.session"), require("tandem.core")
+  local client, session = require("tandem.client"), require("tandem.session")
   client.listener = {
     attached = function(bufnr)
-      if core.in_use() then
-        core.enable(bufnr, config.current.enabled)
-      elseif bufnr == vim.api.nvim_get_current_buf() then
+      if bufnr == vim.api.nvim_get_current_buf() then
         session.able()
       end
     end,
     status = function(before)
-      if not core.in_use() and vim.list_contains({ "unloaded", "downloading", "loading" }, before.state) then
+      if vim.list_contains({ "unloaded", "downloading", "loading" }, before.state) then
         session.able()
       end
     end,
@@ -76,9 +74,7 @@ function M.setup(settings)
   listen()
   local group = augroup()
   watch_buffers(group)
-  if not require("tandem.core").in_use() then
-    watch_typing(group)
-  end
+  watch_typing(group)
   vim.api.nvim_create_autocmd("ColorScheme", { group = group, callback = require("tandem.ghost").define_highlights })
   require("tandem.keymaps").set()
   for _, bufnr in ipairs(vim.api.nvim_list_bufs()) do
@@ -89,9 +85,6 @@ end
 --- Whether a suggestion is shown.
 ---@return boolean
 function M.is_visible()
-  if require("tandem.core").in_use() then
-    return require("tandem.core").is_visible()
-  end
   return require("tandem.session").fit() ~= nil
 end
 
@@ -101,60 +94,42 @@ function M.can_suggest()
   return require("tandem.client").get(vim.api.nvim_get_current_buf()) ~= nil
 end
 
---- Accepts a part of what is shown.
----@param part "all"|"line"|"word"
----@return boolean accepted
-local function accept(part)
-  if require("tandem.core").in_use() then
-    return require("tandem.core").accept(part ~= "all" and require("tandem.suggestion")[part] or nil)
-  end
-  return require("tandem.accept")[part]()
-end
-
 --- Accepts all of the suggestion.
 ---@return boolean accepted false if nothing is shown
 function M.accept()
-  return accept("all")
+  return require("tandem.accept").all()
 end
 
 --- Accepts it up to the end of the line; the rest stays shown.
 ---@return boolean accepted false if nothing is shown
 function M.accept_line()
-  return accept("line")
+  return require("tandem.accept").line()
 end
 
 --- Accepts its next word; the rest stays shown.
 ---@return boolean accepted false if nothing is shown
 function M.accept_word()
-  return accept("word")
-end
-
---- Calls an action of whoever draws.
----@param action "dismiss"|"cycle"|"suggest"
-local function act(action, ...)
-  local core = require("tandem.core")
-  local where = core.in_use() and core or require("tandem.session")
-  where[action](...)
+  return require("tandem.accept").word()
 end
 
 --- Takes the suggestion off and cancels what is asked.
 function M.dismiss()
-  act("dismiss")
+  require("tandem.session").dismiss()
 end
 
 --- Shows the next suggestion; if there is one only, the server is asked for more.
 function M.next()
-  act("cycle", 1)
+  require("tandem.session").cycle(1)
 end
 
 --- Shows the suggestion before.
 function M.prev()
-  act("cycle", -1)
+  require("tandem.session").cycle(-1)
 end
 
 --- Asks for a suggestion now: the way to ask with `trigger = "manual"`.
 function M.suggest()
-  act("suggest")
+  require("tandem.session").suggest()
 end
 
 --- Turns completion off or on; the server goes on running.
@@ -164,12 +139,6 @@ function M.toggle(on)
     on = not config.current.enabled
   end
   config.current.enabled = on
-  local core = require("tandem.core")
-  for _, bufnr in ipairs(core.in_use() and vim.api.nvim_list_bufs() or {}) do
-    if require("tandem.client").get(bufnr) then
-      core.enable(bufnr, on)
-    end
-  end
   if not on then
     M.dismiss()
   end
