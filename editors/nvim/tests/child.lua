@@ -143,13 +143,17 @@ function Child:ready()
 end
 
 --- The ghost text as extmarks say it; "" for none. Lines below come after \n;
---- text that covers the buffer's own is in «».
+--- text that covers the buffer's own is in «». Whoever draws it.
 ---@return string
 function Child:ghost()
   return self:lua([[
-    local ns = vim.api.nvim_get_namespaces()["tandem.ghost"]
+    local namespaces, marks = vim.api.nvim_get_namespaces(), {}
+    for _, name in ipairs({ "tandem.ghost", "nvim.lsp.inline_completion" }) do
+      local ns = namespaces[name]
+      vim.list_extend(marks, ns and vim.api.nvim_buf_get_extmarks(0, ns, 0, -1, { details = true }) or {})
+    end
     local out, below = "", ""
-    for _, mark in ipairs(ns and vim.api.nvim_buf_get_extmarks(0, ns, 0, -1, { details = true }) or {}) do
+    for _, mark in ipairs(marks) do
       local details = mark[4]
       local text = table.concat(vim.tbl_map(function(c) return c[1] end, details.virt_text or {}))
       out = out .. (details.virt_text_pos == "overlay" and "«" .. text .. "»" or text)

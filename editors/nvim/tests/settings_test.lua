@@ -116,14 +116,10 @@ scripted("wrong settings are told once, each with its name", function(start)
   c:ready()
 end)
 
-if vim.fn.has("nvim-0.12") == 1 then
-  scripted("Neovim's own inline completion is off for tandem, and stays on for others", function(start)
-    local c = start({ script = RULES, before = "vim.lsp.inline_completion.enable(true)" }):ready()
-    same("for others", c:lua("return vim.lsp.inline_completion.is_enabled()"), true)
-    same("for tandem", c:lua([[
-      local client = require("tandem.client").get(0)
-      return vim.lsp.inline_completion.is_enabled({ client_id = client.id })
-    ]]), false)
+if not vim.lsp.inline_completion then
+  scripted("renderer = core without it is told, and the plugin draws", function(start)
+    local c = start({ script = RULES, settings = { renderer = "core" } }):ready()
+    same("told", c:messages()[1]:find("renderer \"core\" needs", 1, true) ~= nil, true)
     c:type("itot")
     c:wait_ghost("al")
   end)

@@ -8,9 +8,17 @@ local log = require("tandem.log")
 local status = require("tandem.status")
 
 --- Called when the server is there for a buffer, when it said something of
---- itself, and when it is gone.
----@type { attached: fun(bufnr: integer), status: fun(before: tandem.Status), gone: fun() }
+--- itself, and when it is gone; `connected` may put something between Neovim
+--- and the server.
+---@class tandem.Listener
+---@field connected fun(rpc: vim.lsp.rpc.PublicClient): vim.lsp.rpc.PublicClient
+---@field attached fun(bufnr: integer)
+---@field status fun(before: tandem.Status)
+---@field gone fun()
 M.listener = { attached = function() end, status = function() end, gone = function() end }
+M.listener.connected = function(rpc)
+  return rpc
+end
 
 ---@class tandem.Server
 ---@field phase "down"|"checking"|"up"|"waiting"|"failed" waiting: for the next restart; failed: until the user restarts
@@ -212,7 +220,7 @@ local function spawner(argv, generation)
         end)
       end,
     })
-    return vim.lsp.rpc.start(argv, wrapped, { env = config.current.env })
+    return M.listener.connected(vim.lsp.rpc.start(argv, wrapped, { env = config.current.env }))
   end
 end
 
@@ -242,9 +250,6 @@ local function client_config(bufnr)
       end,
     },
     on_attach = function(client, attached)
-      if vim.lsp.inline_completion then -- from 0.12 on, and a user may have it on for all servers
-        vim.lsp.inline_completion.enable(false, { client_id = client.id })
-      end
       add_folder(client, attached)
       M.listener.attached(attached)
     end,

@@ -9,6 +9,11 @@ local function check_neovim()
     return health.error("Neovim 0.10 or newer is needed", "update Neovim")
   end
   health.ok("Neovim " .. tostring(vim.version()))
+  if require("tandem.core").in_use() then
+    health.ok("ghost text is drawn by vim.lsp.inline_completion; see :help tandem-core for what it cannot do")
+  else
+    health.ok("ghost text is drawn by the plugin")
+  end
 end
 
 local function check_binary()

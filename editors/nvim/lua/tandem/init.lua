@@ -27,6 +27,12 @@ local function watch_buffers(group)
   })
 end
 
+--- Whoever draws: both have the same actions.
+local function renderer()
+  local core = require("tandem.core")
+  return core.in_use() and core or require("tandem.session")
+end
+
 --- Events in insert mode.
 ---@param group integer
 local function watch_typing(group)
@@ -34,29 +40,36 @@ local function watch_typing(group)
   local function on(events, callback, pattern)
     vim.api.nvim_create_autocmd(events, { group = group, pattern = pattern, callback = callback })
   end
+  -- CTRL-C leaves insert mode without InsertLeave.
+  on("ModeChanged", renderer().left, "i*:[^i]*")
+  if renderer() ~= session then
+    return -- the core sees to the rest
+  end
   on("InsertEnter", session.entered)
   on({ "TextChangedI", "TextChangedP" }, session.changed) -- also when a completion menu opens and closes
   on("CursorMovedI", session.moved)
-  -- CTRL-C leaves insert mode without InsertLeave.
-  on("ModeChanged", session.left, "i*:[^i]*")
   on({ "BufLeave", "WinLeave" }, session.left)
 end
 
 --- What the client tells goes to whoever draws.
 local function listen()
-  local client, session = require("tandem.client"), require("tandem.session")
+  local client, core = require("tandem.client"), require("tandem.core")
   client.listener = {
+    connected = core.between,
     attached = function(bufnr)
+      core.attached(bufnr)
       if bufnr == vim.api.nvim_get_current_buf() then
-        session.able()
+        renderer().able()
       end
     end,
     status = function(before)
       if vim.list_contains({ "unloaded", "downloading", "loading" }, before.state) then
-        session.able()
+        renderer().able()
       end
     end,
-    gone = session.gone,
+    gone = function()
+      renderer().gone()
+    end,
   }
 end
 
@@ -85,7 +98,7 @@ end
 --- Whether a suggestion is shown.
 ---@return boolean
 function M.is_visible()
-  return require("tandem.session").fit() ~= nil
+  return renderer().is_visible()
 end
 
 --- Whether suggest() would ask a server.
@@ -94,42 +107,53 @@ function M.can_suggest()
   return require("tandem.client").get(vim.api.nvim_get_current_buf()) ~= nil
 end
 
+--- Accepts a part of what is shown.
+---@param part "all"|"line"|"word"
+---@return boolean accepted
+local function accept(part)
+  local core = require("tandem.core")
+  if core.in_use() then
+    return core.accept(require("tandem.suggestion")[part])
+  end
+  return require("tandem.accept")[part]()
+end
+
 --- Accepts all of the suggestion.
 ---@return boolean accepted false if nothing is shown
 function M.accept()
-  return require("tandem.accept").all()
+  return accept("all")
 end
 
 --- Accepts it up to the end of the line; the rest stays shown.
 ---@return boolean accepted false if nothing is shown
 function M.accept_line()
-  return require("tandem.accept").line()
+  return accept("line")
 end
 
 --- Accepts its next word; the rest stays shown.
 ---@return boolean accepted false if nothing is shown
 function M.accept_word()
-  return require("tandem.accept").word()
+  return accept("word")
 end
 
 --- Takes the suggestion off and cancels what is asked.
 function M.dismiss()
-  require("tandem.session").dismiss()
+  renderer().dismiss()
 end
 
 --- Shows the next suggestion; if there is one only, the server is asked for more.
 function M.next()
-  require("tandem.session").cycle(1)
+  renderer().cycle(1)
 end
 
 --- Shows the suggestion before.
 function M.prev()
-  require("tandem.session").cycle(-1)
+  renderer().cycle(-1)
 end
 
 --- Asks for a suggestion now: the way to ask with `trigger = "manual"`.
 function M.suggest()
-  require("tandem.session").suggest()
+  renderer().suggest()
 end
 
 --- Turns completion off or on; the server goes on running.
