@@ -4,7 +4,8 @@ local Child = {}
 Child.__index = Child
 
 local tests, scratch = os.getenv("TANDEM_TESTS"), os.getenv("TANDEM_SCRATCH")
-local DEADLINE_MS = tonumber(os.getenv("TANDEM_TEST_DEADLINE_MS") or "") or 8000
+--- After so long something hangs; how fast anything is, no test asks.
+local DEADLINE_MS = 60000
 local count = 0
 
 --- Whether the server is the real one.
@@ -58,7 +59,8 @@ function Child.new(opts)
   end
   self.path = dir .. "/files/" .. (opts.file or "demo.py")
   write(self.path, table.concat(opts.lines or { "" }, "\n") .. "\n")
-  self.settings = vim.tbl_deep_extend("force", { binary = self.binary, restart = { delay_ms = 20 } }, opts.settings or {})
+  local settings = { binary = self.binary, restart = { delay_ms = 20 } }
+  self.settings = vim.tbl_deep_extend("force", settings, opts.settings or {})
   if not opts.no_setup then
     self:lua([[require("tandem").setup(...)]], self.settings)
   end
@@ -141,13 +143,17 @@ function Child:ready()
 end
 
 --- The ghost text as extmarks say it; "" for none. Lines below come after \n;
---- text that covers the buffer's own is in «».
+--- text that covers the buffer's own is in «». Whoever draws it.
 ---@return string
 function Child:ghost()
   return self:lua([[
-    local ns = vim.api.nvim_get_namespaces()["tandem.ghost"]
+    local namespaces, marks = vim.api.nvim_get_namespaces(), {}
+    for _, name in ipairs({ "tandem.ghost", "nvim.lsp.inline_completion" }) do
+      local ns = namespaces[name]
+      vim.list_extend(marks, ns and vim.api.nvim_buf_get_extmarks(0, ns, 0, -1, { details = true }) or {})
+    end
     local out, below = "", ""
-    for _, mark in ipairs(ns and vim.api.nvim_buf_get_extmarks(0, ns, 0, -1, { details = true }) or {}) do
+    for _, mark in ipairs(marks) do
       local details = mark[4]
       local text = table.concat(vim.tbl_map(function(c) return c[1] end, details.virt_text or {}))
       out = out .. (details.virt_text_pos == "overlay" and "«" .. text .. "»" or text)
@@ -221,11 +227,12 @@ function Child:messages()
   return self:lua([[return _G.messages]])
 end
 
---- What the scripted server received of a method.
+--- What the scripted server has recorded of a method.
+---@param path string
 ---@param method string
 ---@return table[]
-function Child:received(method)
-  local file, out = io.open(self.record_path, "r"), {}
+local function recorded(path, method)
+  local file, out = io.open(path, "r"), {}
   for line in file and file:lines() or function() end do
     local message = vim.json.decode(line)
     if message.method == method then
@@ -238,24 +245,63 @@ function Child:received(method)
   return out
 end
 
+--- What the scripted server received of a method: all that was sent up to now.
+--- It reads in order, so it is asked something more, and has recorded the rest
+--- when it answers. One that is gone recorded what it could.
+---@param method string
+---@return table[]
+function Child:received(method)
+  self:lua([[
+    _G.unheard = {}
+    for _, client in ipairs(vim.lsp.get_clients({ name = "tandem" })) do
+      _G.unheard[client.id] = client.rpc.request("test/heard", nil, function()
+        _G.unheard[client.id] = nil
+      end) or nil
+    end
+  ]])
+  self:wait("the server has heard all", function()
+    return self:lua([[
+      for id in pairs(_G.unheard) do
+        if vim.lsp.get_client_by_id(id) then return false end
+      end
+      return true
+    ]])
+  end)
+  return recorded(self.record_path, method)
+end
+
 --- Waits until the server received so many of a method, and returns them.
 ---@param method string
 ---@param n integer
 ---@return table[]
 function Child:wait_received(method, n)
-  return self:wait(("%d times %s"):format(n, method), function()
-    local got = self:received(method)
-    return #got >= n and got
+  self:wait(("%d times %s"):format(n, method), function()
+    return #recorded(self.record_path, method) >= n
   end)
+  return self:received(method)
+end
+
+--- Has the scripted server give the answers that it holds.
+function Child:release()
+  self:lua([[
+    for _, client in ipairs(vim.lsp.get_clients({ name = "tandem" })) do
+      client.rpc.notify("test/release")
+    end
+  ]])
 end
 
 --- From now on keeps the frames that a user would see.
 function Child:watch()
   self.ui = require("ui").attach(self.dir .. "/socket", 80, 24)
-  self:wait("a frame", function()
-    return #self.ui.frames > 0
-  end)
+  self.ui:sync()
   self.ui.frames = {}
+end
+
+--- The frames since watch(), the last one included.
+---@return tandem.Frame[]
+function Child:frames()
+  self.ui:sync()
+  return self.ui.frames
 end
 
 --- Requests of the client that have no answer.

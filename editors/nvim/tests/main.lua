@@ -3,13 +3,14 @@ local tests = os.getenv("TANDEM_TESTS")
 package.path = tests .. "/?.lua;" .. package.path
 local Child = require("child")
 
-local files = { "typing", "accepting", "keys", "settings", "server" }
+local files = { "typing", "accepting", "keys", "settings", "core", "server" }
 local wanted = arg[1]
 
 ---@class tandem.Test
 ---@field name string
 ---@field body fun(t: tandem.T)
 ---@field scripted boolean? it says what the server answers, so the real one cannot run it
+---@field missing string? what it needs that this Neovim has not
 
 ---@type tandem.Test[]
 local all = {}
@@ -26,6 +27,14 @@ end
 ---@param body fun(t: table)
 function _G.scripted(name, body)
   all[#all + 1] = { name = name, body = body, scripted = true }
+end
+
+--- Adds a test of vim.lsp.inline_completion, with the scripted server.
+---@param name string
+---@param body fun(t: table)
+function _G.core(name, body)
+  local missing = not vim.lsp.inline_completion and "vim.lsp.inline_completion, of Neovim 0.12" or nil
+  all[#all + 1] = { name = name, body = body, scripted = true, missing = missing }
 end
 
 --- Fails unless two values are alike.
@@ -46,7 +55,7 @@ for _, name in ipairs(files) do
   dofile(("%s/%s_test.lua"):format(tests, name))
 end
 
-local passed, failed, skipped = 0, {}, 0
+local passed, failed, skipped, lacking = 0, {}, 0, 0
 for _, t in ipairs(all) do
   local children = {}
   local function start(opts)
@@ -55,6 +64,11 @@ for _, t in ipairs(all) do
     return child
   end
   if wanted and not t.name:find(wanted, 1, true) then
+    goto continue
+  end
+  if t.missing then
+    io.stdout:write("LEFT OUT  ", t.name, ": needs ", t.missing, "\n")
+    lacking = lacking + 1
     goto continue
   end
   if t.scripted and Child.real then
@@ -80,8 +94,14 @@ for _, t in ipairs(all) do
   ::continue::
 end
 
-io.stdout:write(("\n%d passed, %d failed, %d left out"):format(passed, #failed, skipped))
-io.stdout:write(skipped > 0 and " (they script the server: unset TANDEM_BIN)\n" or "\n")
+io.stdout:write(("\n%d passed, %d failed"):format(passed, #failed))
+if skipped > 0 then
+  io.stdout:write((", %d left out (they script the server: unset TANDEM_BIN)"):format(skipped))
+end
+if lacking > 0 then
+  io.stdout:write((", %d left out (this Neovim has not what they need)"):format(lacking))
+end
+io.stdout:write("\n")
 for _, name in ipairs(failed) do
   io.stdout:write("  FAIL  ", name, "\n")
 end

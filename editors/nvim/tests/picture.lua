@@ -89,11 +89,7 @@ local ok, err = pcall(function()
   c:type(keys)
   c:wait_ghost()
   c:settle()
-  c:command("redraw!")
-  c:wait("a frame with it", function()
-    return #ui.frames > 0 and ui.mode == "insert"
-  end)
-  vim.wait(100) -- more frames would follow at once
+  ui:sync()
   local out = assert(io.open(path, "w"))
   out:write(svg(ui))
   out:close()

@@ -6,11 +6,14 @@
 --- The first rule counts whose `before` (a Lua pattern) matches the text left
 --- of the cursor. A rule has `completes` (a text: what of it is not typed yet
 --- is suggested), or `items` ({ text, left, right }: the range reaches so many
---- code units around the cursor), or `null`, or `error` (a code);
---- and `delay` in ms, or `delays`, taken in turn. `status` is sent at the start, `stats_status` and
+--- code units around the cursor), or `null`, or `error` (a code). With `hold` it
+--- is answered when test/release comes, with `delays` after so many ms, taken in
+--- turn. test/heard is answered, and no more: all that was sent before it is in
+--- the record then. `status` is sent at the start, `stats_status` and
 --- `stats_message` when tandem/stats is asked for, and with `stats_crash` that
 --- is the end.
 local uv = vim.uv
+local named_encodings = vim.fn.has("nvim-0.11") == 1 -- as in position.lua
 
 ---@return table
 local function script()
@@ -47,6 +50,7 @@ stdout:open(1)
 
 local documents = {} ---@type table<string, string[]>
 local pending = {} ---@type table<integer, string> uri by id of a request that waits
+local held = {} ---@type fun()[] answers that wait for test/release
 local answers = 0
 
 local function send(message)
@@ -70,7 +74,13 @@ end
 ---@param encoding string
 ---@return integer bytes
 local function to_bytes(line, character, encoding)
-  return encoding == "utf-8" and character or vim.str_byteindex(line, encoding, character, false)
+  if encoding == "utf-8" then
+    return character
+  end
+  if named_encodings then
+    return vim.str_byteindex(line, encoding, character, false)
+  end
+  return vim.str_byteindex(line, character, encoding == "utf-16")
 end
 
 ---@param rule table
@@ -126,15 +136,21 @@ local function complete(id, params)
   for _, rule in ipairs(s.rules or {}) do
     if not rule.before or before:find(rule.before) then
       local result = not rule.null and answer(rule, params, before) or nil
-      local timer = uv.new_timer()
-      local delay = rule.delays and rule.delays[answers % #rule.delays + 1] or rule.delay or 0
-      timer:start(delay, 0, function()
-        timer:close()
+      local function respond()
         if pending[id] and rule.error then
           fail(id, rule.error)
         elseif pending[id] then
           reply(id, result)
         end
+      end
+      if rule.hold then
+        held[#held + 1] = respond
+        return
+      end
+      local timer = uv.new_timer()
+      timer:start(rule.delays and rule.delays[answers % #rule.delays + 1] or 0, 0, function()
+        timer:close()
+        respond()
       end)
       return
     end
@@ -179,6 +195,9 @@ local requests = {
   ["tandem/explain"] = function(id)
     reply(id, script().explain or { reason = "scripted" })
   end,
+  ["test/heard"] = function(id)
+    reply(id, nil)
+  end,
 }
 
 local notifications = {
@@ -192,6 +211,12 @@ local notifications = {
     if pending[params.id] then
       fail(params.id, -32800)
     end
+  end,
+  ["test/release"] = function()
+    for _, respond in ipairs(held) do
+      respond()
+    end
+    held = {}
   end,
   exit = function()
     os.exit(0)

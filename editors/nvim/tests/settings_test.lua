@@ -116,37 +116,11 @@ scripted("wrong settings are told once, each with its name", function(start)
   c:ready()
 end)
 
-scripted("0.12: the core's API is used where it is, unless told otherwise", function(start)
-  local fake = [[
-    _G.calls = {}
-    vim.lsp.inline_completion = setmetatable({}, { __index = function(_, name)
-      return function(...) table.insert(_G.calls, { name, ... }) return true end
-    end })
-  ]]
-  local c = start({ script = RULES, before = fake })
-  c:wait("it was enabled", function()
-    local calls = c:lua("return _G.calls")
-    return calls[1] and vim.deep_equal(calls[1], { "enable", true, { bufnr = c:lua("return vim.api.nvim_get_current_buf()") } })
+if not vim.lsp.inline_completion then
+  scripted("renderer = core without it is told, and the plugin draws", function(start)
+    local c = start({ script = RULES, settings = { renderer = "core" } }):ready()
+    same("told", c:messages()[1]:find("renderer \"core\" needs", 1, true) ~= nil, true)
+    c:type("itot")
+    c:wait_ghost("al")
   end)
-  c:type("itot")
-  c:settle()
-  same("own requests", #c:received(METHOD), 0)
-  c:lua([[require("tandem").accept() require("tandem").next()]])
-  local calls = c:lua("return _G.calls")
-  same("accept", calls[2], { "get" })
-  same("next", calls[3], { "select", { count = 1 } })
-  c:lua([[
-    vim.lsp.inline_completion.get = function(opts) _G.on_accept = opts.on_accept return true end
-    require("tandem").accept_word()
-    vim.api.nvim_buf_set_lines(0, 0, -1, false, { "tot" })
-    vim.api.nvim_win_set_cursor(0, { 1, 3 })
-    local range = { start_row = 0, start_col = 0, end_row = 0, end_col = 3 }
-    _G.left = _G.on_accept({ insert_text = "total = 1", range = range })
-  ]])
-  same("a word was inserted", c:lines(), { "total" })
-  same("and nothing is left to the core", c:lua("return _G.left == nil"), true)
-  local own = start({ script = RULES, before = fake, settings = { renderer = "own" } }):ready()
-  own:type("itot")
-  own:wait_ghost("al")
-  same("calls", own:lua("return _G.calls"), {})
-end)
+end

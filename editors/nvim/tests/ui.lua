@@ -56,7 +56,9 @@ function Ui:receive(data)
   while at <= #data do
     local message
     message, at = self.unpack(data, at)
-    if message and message[1] == 2 and message[2] == "redraw" then
+    if message and message[1] == 1 then
+      self.answered = message[2]
+    elseif message and message[1] == 2 and message[2] == "redraw" then
       for _, batch in ipairs(message[3]) do
         local on = Ui.events[batch[1]]
         for i = 2, on and #batch or 0 do
@@ -65,6 +67,16 @@ function Ui:receive(data)
       end
     end
   end
+end
+
+--- Waits until all that Neovim has to show is in `frames`: it answers behind them.
+function Ui:sync()
+  self.asked = (self.asked or 1) + 1
+  self.pipe:write(vim.mpack.encode({ 0, self.asked, "nvim_command", { "redraw" } }))
+  local ok = vim.wait(60000, function()
+    return self.answered == self.asked
+  end, 5)
+  assert(ok, "Neovim does not redraw")
 end
 
 --- The events that matter here, by their names in :help ui-linegrid.

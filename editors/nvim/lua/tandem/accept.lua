@@ -79,14 +79,11 @@ local function tell(s, method, params)
   end
 end
 
---- Accepts the part of the suggestion that `take` names.
+--- Accepts the part of a fitting suggestion that `take` names, and tells the server.
+---@param fit tandem.Fit
 ---@param take fun(rest: string): string a beginning of its argument
----@return boolean accepted false if nothing is suggested
-local function accept(take)
-  local fit = session.fit()
-  if not fit then
-    return false
-  end
+---@return boolean whole whether nothing of it is left
+function M.take(fit, take)
   local s, part = fit.suggestion, take(fit.rest)
   if part == fit.rest then
     M.insert(fit, part, fit.right)
@@ -102,15 +99,24 @@ local function accept(take)
     local length = position.units(accepted, lsp_client.offset_encoding)
     tell(s, "tandem/didPartiallyAccept", { id = s.id, acceptedLength = length })
   end
-  return true
+  return false
+end
+
+--- Accepts the part of what is shown that `take` names.
+---@param take fun(rest: string): string
+---@return boolean accepted false if nothing is suggested
+local function accept(take)
+  local fit = session.fit()
+  if fit then
+    M.take(fit, take)
+  end
+  return fit ~= nil
 end
 
 --- Accepts all of it.
 ---@return boolean accepted
 function M.all()
-  return accept(function(rest)
-    return rest
-  end)
+  return accept(suggestion.all)
 end
 
 --- Accepts up to the end of the line.

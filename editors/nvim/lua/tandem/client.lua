@@ -8,9 +8,17 @@ local log = require("tandem.log")
 local status = require("tandem.status")
 
 --- Called when the server is there for a buffer, when it said something of
---- itself, and when it is gone.
----@type { attached: fun(bufnr: integer), status: fun(before: tandem.Status), gone: fun() }
+--- itself, and when it is gone; `connected` may put something between Neovim
+--- and the server.
+---@class tandem.Listener
+---@field connected fun(rpc: vim.lsp.rpc.PublicClient): vim.lsp.rpc.PublicClient
+---@field attached fun(bufnr: integer)
+---@field status fun(before: tandem.Status)
+---@field gone fun()
 M.listener = { attached = function() end, status = function() end, gone = function() end }
+M.listener.connected = function(rpc)
+  return rpc
+end
 
 ---@class tandem.Server
 ---@field phase "down"|"checking"|"up"|"waiting"|"failed" waiting: for the next restart; failed: until the user restarts
@@ -212,7 +220,7 @@ local function spawner(argv, generation)
         end)
       end,
     })
-    return vim.lsp.rpc.start(argv, wrapped, { env = config.current.env })
+    return M.listener.connected(vim.lsp.rpc.start(argv, wrapped, { env = config.current.env }))
   end
 end
 

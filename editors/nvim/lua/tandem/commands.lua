@@ -108,11 +108,11 @@ M.subcommands = {
   restart = client.restart,
   explain = function()
     local lsp_client = client.get(vim.api.nvim_get_current_buf())
-    local cursor = vim.api.nvim_win_get_cursor(0)
+    local place = require("tandem.session").place()
     local encoding = lsp_client and lsp_client.offset_encoding or "utf-8"
     ask("tandem explain", "tandem/explain", {
       textDocument = { uri = vim.uri_from_bufnr(0) },
-      position = require("tandem.position").to_lsp(0, cursor[1] - 1, cursor[2], encoding),
+      position = require("tandem.position").to_lsp(0, place.row, place.col, encoding),
     })
   end,
   stats = function()

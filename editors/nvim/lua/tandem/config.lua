@@ -8,7 +8,7 @@ M.defaults = {
   trigger = "auto",
   filetypes = { ["*"] = true },
   popup = "hide",
-  renderer = "auto",
+  renderer = "own",
   keymaps = {
     accept = "<Tab>",
     accept_line = "<M-l>",
@@ -38,7 +38,7 @@ M.chosen_keys = {}
 local choices = {
   trigger = { "auto", "manual" },
   popup = { "hide", "show" },
-  renderer = { "auto", "own", "core" },
+  renderer = { "own", "core" },
 }
 
 --- Types of the settings; with ? a setting may be left out.
@@ -84,6 +84,9 @@ local function problem_of(key, value)
   end
   if choices[key] and not vim.tbl_contains(choices[key], value) then
     return ('%s must be "%s", not %q'):format(key, table.concat(choices[key], '" or "'), value)
+  end
+  if key == "renderer" and value == "core" and not vim.lsp.inline_completion then
+    return 'renderer "core" needs vim.lsp.inline_completion, which Neovim has from 0.12 on'
   end
   for action in pairs(key == "keymaps" and value or {}) do
     if M.defaults.keymaps[action] == nil then

@@ -10,10 +10,7 @@ local function check_neovim()
   end
   health.ok("Neovim " .. tostring(vim.version()))
   if require("tandem.core").in_use() then
-    health.warn(
-      "vim.lsp.inline_completion draws; nobody has tried tandem with it yet",
-      'set renderer = "own" in setup() if it misbehaves'
-    )
+    health.ok("ghost text is drawn by vim.lsp.inline_completion; see :help tandem-core for what it cannot do")
   else
     health.ok("ghost text is drawn by the plugin")
   end

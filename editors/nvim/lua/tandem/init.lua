@@ -27,6 +27,12 @@ local function watch_buffers(group)
   })
 end
 
+--- Whoever draws: both have the same actions.
+local function renderer()
+  local core = require("tandem.core")
+  return core.in_use() and core or require("tandem.session")
+end
+
 --- Events in insert mode.
 ---@param group integer
 local function watch_typing(group)
@@ -34,31 +40,36 @@ local function watch_typing(group)
   local function on(events, callback, pattern)
     vim.api.nvim_create_autocmd(events, { group = group, pattern = pattern, callback = callback })
   end
+  -- CTRL-C leaves insert mode without InsertLeave.
+  on("ModeChanged", renderer().left, "i*:[^i]*")
+  if renderer() ~= session then
+    return -- the core sees to the rest
+  end
   on("InsertEnter", session.entered)
   on({ "TextChangedI", "TextChangedP" }, session.changed) -- also when a completion menu opens and closes
   on("CursorMovedI", session.moved)
-  -- CTRL-C leaves insert mode without InsertLeave.
-  on("ModeChanged", session.left, "i*:[^i]*")
   on({ "BufLeave", "WinLeave" }, session.left)
 end
 
 --- What the client tells goes to whoever draws.
 local function listen()
-  local client, session, core = require("tandem.client"), require("tandem.session"), require("tandem.core")
+  local client, core = require("tandem.client"), require("tandem.core")
   client.listener = {
+    connected = core.between,
     attached = function(bufnr)
-      if core.in_use() then
-        core.enable(bufnr, config.current.enabled)
-      elseif bufnr == vim.api.nvim_get_current_buf() then
-        session.able()
+      core.attached(bufnr)
+      if bufnr == vim.api.nvim_get_current_buf() then
+        renderer().able()
       end
     end,
     status = function(before)
-      if not core.in_use() and vim.list_contains({ "unloaded", "downloading", "loading" }, before.state) then
-        session.able()
+      if vim.list_contains({ "unloaded", "downloading", "loading" }, before.state) then
+        renderer().able()
       end
     end,
-    gone = session.gone,
+    gone = function()
+      renderer().gone()
+    end,
   }
 end
 
@@ -76,9 +87,7 @@ function M.setup(settings)
   listen()
   local group = augroup()
   watch_buffers(group)
-  if not require("tandem.core").in_use() then
-    watch_typing(group)
-  end
+  watch_typing(group)
   vim.api.nvim_create_autocmd("ColorScheme", { group = group, callback = require("tandem.ghost").define_highlights })
   require("tandem.keymaps").set()
   for _, bufnr in ipairs(vim.api.nvim_list_bufs()) do
@@ -89,10 +98,7 @@ end
 --- Whether a suggestion is shown.
 ---@return boolean
 function M.is_visible()
-  if require("tandem.core").in_use() then
-    return require("tandem.core").is_visible()
-  end
-  return require("tandem.session").fit() ~= nil
+  return renderer().is_visible()
 end
 
 --- Whether suggest() would ask a server.
@@ -105,8 +111,9 @@ end
 ---@param part "all"|"line"|"word"
 ---@return boolean accepted
 local function accept(part)
-  if require("tandem.core").in_use() then
-    return require("tandem.core").accept(part ~= "all" and require("tandem.suggestion")[part] or nil)
+  local core = require("tandem.core")
+  if core.in_use() then
+    return core.accept(require("tandem.suggestion")[part])
   end
   return require("tandem.accept")[part]()
 end
@@ -129,32 +136,24 @@ function M.accept_word()
   return accept("word")
 end
 
---- Calls an action of whoever draws.
----@param action "dismiss"|"cycle"|"suggest"
-local function act(action, ...)
-  local core = require("tandem.core")
-  local where = core.in_use() and core or require("tandem.session")
-  where[action](...)
-end
-
 --- Takes the suggestion off and cancels what is asked.
 function M.dismiss()
-  act("dismiss")
+  renderer().dismiss()
 end
 
 --- Shows the next suggestion; if there is one only, the server is asked for more.
 function M.next()
-  act("cycle", 1)
+  renderer().cycle(1)
 end
 
 --- Shows the suggestion before.
 function M.prev()
-  act("cycle", -1)
+  renderer().cycle(-1)
 end
 
 --- Asks for a suggestion now: the way to ask with `trigger = "manual"`.
 function M.suggest()
-  act("suggest")
+  renderer().suggest()
 end
 
 --- Turns completion off or on; the server goes on running.
@@ -164,12 +163,6 @@ function M.toggle(on)
     on = not config.current.enabled
   end
   config.current.enabled = on
-  local core = require("tandem.core")
-  for _, bufnr in ipairs(core.in_use() and vim.api.nvim_list_bufs() or {}) do
-    if require("tandem.client").get(bufnr) then
-      core.enable(bufnr, on)
-    end
-  end
   if not on then
     M.dismiss()
   end

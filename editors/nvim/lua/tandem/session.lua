@@ -6,6 +6,7 @@ local M = {}
 local client = require("tandem.client")
 local config = require("tandem.config")
 local ghost = require("tandem.ghost")
+local moments = require("tandem.moment")
 local position = require("tandem.position")
 local suggestion = require("tandem.suggestion")
 
@@ -16,40 +17,10 @@ local INVOKED, AUTOMATIC = 1, 2
 ---@field offered tandem.Suggestion[] the server's last answer that fitted
 ---@field index integer of the one that is shown
 ---@field request tandem.Request? the last one; its answer may be there already
+---@field asked tandem.Moment? what the last request was about, also when it is over
 ---@field seen tandem.Moment? what the last event found
 ---@field told_shown any the id of which the server was told last that it is shown
 local session = { offered = {}, index = 1 }
-
----@return tandem.Moment
-local function now()
-  local cursor = vim.api.nvim_win_get_cursor(0)
-  local bufnr = vim.api.nvim_get_current_buf()
-  return {
-    bufnr = bufnr,
-    changedtick = vim.api.nvim_buf_get_changedtick(bufnr),
-    row = cursor[1] - 1,
-    col = cursor[2],
-  }
-end
-
----@param a tandem.Moment?
----@param b tandem.Moment
----@return boolean
-local function same_text(a, b)
-  return a ~= nil and a.bufnr == b.bufnr and a.changedtick == b.changedtick
-end
-
----@param a tandem.Moment?
----@param b tandem.Moment
----@return boolean
-local function same(a, b)
-  return same_text(a, b) and a.row == b.row and a.col == b.col
-end
-
----@return boolean
-local function inserting()
-  return vim.api.nvim_get_mode().mode:sub(1, 1) == "i"
-end
 
 --- Whether a completion menu is open that ghost text would fight with:
 --- Neovim's own, or that of the two plugins that draw theirs.
@@ -62,8 +33,9 @@ local function menu_open()
   return (cmp and cmp.visible and cmp.visible() or blink and blink.is_menu_visible and blink.is_menu_visible()) == true
 end
 
+--- Whether nothing is to be shown because of one.
 ---@return boolean
-local function hidden_by_menu()
+function M.hidden_by_menu()
   return config.current.popup == "hide" and menu_open()
 end
 
@@ -72,11 +44,17 @@ end
 ---@return tandem.Fit? fit nil if nothing is suggested
 function M.fit()
   local s = session.offered[session.index]
-  if not s or s.bufnr ~= vim.api.nvim_get_current_buf() or hidden_by_menu() then
+  if not s or s.bufnr ~= vim.api.nvim_get_current_buf() or M.hidden_by_menu() then
     return nil
   end
-  local moment = now()
+  local moment = moments.now()
   return suggestion.fit(s, moment.row, moment.col)
+end
+
+--- Whether something is suggested here and now.
+---@return boolean
+function M.is_visible()
+  return M.fit() ~= nil
 end
 
 --- Forgets what was offered.
@@ -109,7 +87,7 @@ function M.refresh()
   if fit then
     ghost.draw(fit)
     tell_shown(fit)
-  elseif hidden_by_menu() then
+  elseif M.hidden_by_menu() then
     ghost.clear() -- it may still fit when the menu is closed
   else
     forget()
@@ -156,7 +134,7 @@ end
 ---@param request tandem.Request
 ---@param result table?
 local function answered(request, result)
-  if request ~= session.request or not inserting() or not same(request, now()) then
+  if request ~= session.request or not moments.inserting() or not moments.same(request, moments.now()) then
     return
   end
   session.request = nil
@@ -175,14 +153,14 @@ end
 ---@param kind integer
 ---@param advance integer?
 local function ask(kind, advance)
-  local moment = now()
+  local moment = moments.now()
   local lsp_client = client.get(moment.bufnr)
   if not lsp_client then
     return
   end
   local request = moment ---@type tandem.Request
   request.client_id, request.advance = lsp_client.id, advance
-  session.request = request
+  session.request, session.asked = request, request
   local id = client.request(moment.bufnr, "textDocument/inlineCompletion", {
     textDocument = { uri = vim.uri_from_bufnr(moment.bufnr) },
     position = position.to_lsp(moment.bufnr, moment.row, moment.col, lsp_client.offset_encoding),
@@ -199,12 +177,12 @@ end
 
 ---@return boolean
 local function asks_by_itself()
-  return config.current.enabled and config.current.trigger == "auto" and not hidden_by_menu()
+  return config.current.enabled and config.current.trigger == "auto" and not M.hidden_by_menu()
 end
 
 --- The text in front of the user changed, or insert mode began.
 function M.changed()
-  session.seen = now()
+  session.seen = moments.now()
   M.refresh()
   if asks_by_itself() then
     ask(AUTOMATIC)
@@ -214,10 +192,10 @@ end
 --- The cursor moved. With the text unchanged the server is told where to;
 --- otherwise a change follows, and only the ghost text must not wait for it.
 function M.moved()
-  local moment = now()
+  local moment = moments.now()
   local before = session.seen
   M.refresh()
-  if not same_text(before, moment) or same(before, moment) then
+  if not moments.same_text(before, moment) or moments.same(before, moment) then
     return
   end
   session.seen = moment
@@ -231,7 +209,7 @@ end
 --- Insert mode begins. Only afterwards are mode and cursor what they will be.
 function M.entered()
   vim.schedule(function()
-    if inserting() and not same(session.seen, now()) then
+    if moments.inserting() and not moments.same(session.seen, moments.now()) then
       M.changed()
     end
   end)
@@ -254,15 +232,15 @@ end
 function M.able()
   if M.is_waiting() then
     session.request.early = true
-  elseif inserting() and asks_by_itself() and not M.fit() then
+  elseif moments.inserting() and asks_by_itself() and not M.fit() then
     ask(AUTOMATIC)
   end
 end
 
 --- Asks because the user said so.
 function M.suggest()
-  if inserting() then
-    session.seen = now()
+  if moments.inserting() then
+    session.seen = moments.now()
     ask(INVOKED)
   end
 end
@@ -289,6 +267,18 @@ function M.cycle(step)
     end
   end
   M.refresh()
+end
+
+--- The place that the user means who wants to know why nothing is shown. At the
+--- end of insert mode the cursor steps back, off the place that was asked about.
+---@return tandem.Moment
+function M.place()
+  local moment, asked = moments.now(), session.asked
+  if not asked or asked.bufnr ~= moment.bufnr or asked.row ~= moment.row or moments.inserting() then
+    return moment
+  end
+  local between = vim.api.nvim_get_current_line():sub(moment.col + 1, asked.col)
+  return vim.fn.strchars(between, true) == 1 and asked or moment
 end
 
 --- Whether the last request has no answer yet.

@@ -60,7 +60,7 @@ function M.describe(bufnr)
       lines[#lines + 1] = name .. ": " .. value
     end
   end
-  add("message", now.message)
+  add("message", now.message ~= now.state and now.message or nil)
   add("model", now.model)
   local binary = client.binary()
   add("binary", binary and ("%s (%s, from %s)"):format(binary.path, binary.version or "version not known", binary.from))

@@ -113,6 +113,13 @@ function M.fit(s, row, col)
   return { suggestion = s, row = row, col = col, rest = rest, right = right, after = after, typed = #typed }
 end
 
+--- The whole of a text.
+---@param text string
+---@return string
+function M.all(text)
+  return text
+end
+
 --- The first word of a text, with the white space before it; a run of
 --- punctuation is a word too. Bytes of characters beyond ASCII count as
 --- letters, so that none is cut in two.

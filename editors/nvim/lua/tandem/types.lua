@@ -8,7 +8,7 @@
 ---@field trigger "auto"|"manual" manual: nothing is asked but by suggest()
 ---@field filetypes table<string, boolean> by filetype; "*" is for all that are not named
 ---@field popup "hide"|"show" what ghost text does while a completion menu is open
----@field renderer "auto"|"own"|"core" who draws: "core" is vim.lsp.inline_completion of Neovim 0.12
+---@field renderer "own"|"core" who draws: "core" is vim.lsp.inline_completion of Neovim 0.12
 ---@field keymaps tandem.Keymaps|false false: none at all
 ---@field binary string? path of tandem; nil: searched for
 ---@field args string[] after the binary
