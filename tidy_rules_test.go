@@ -33,7 +33,7 @@ var layers = []layer{
 	{"openai", []string{"completion/prompt", "completion/chat", "engine", "engine/sample"}, nil},
 	{"bench/accuracy", []string{"engine/...", "kernels/...", "models"}, nil}, // a program: wires as main does
 	{"bench/compare", []string{"bench/...", "models"}, nil},
-	{"bench/draft", []string{"engine/...", "kernels/...", "models"}, nil},
+	{"bench/draft", []string{"bench/speed", "engine/...", "kernels/...", "models"}, nil},
 	{"bench/...", []string{"bench/...", "lsp", "completion/...", "context/...", "engine/...", "kernels/op"}, nil},
 	{"completion/...", []string{"completion/...", "context/...", "engine", "engine/sample"}, nil},
 	{"engine", []string{"engine/...", "kernels/op"}, nil},

@@ -13,9 +13,9 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"slices"
 	"strings"
 
+	"tandem/bench/speed"
 	"tandem/engine"
 	"tandem/kernels/cpu"
 	"tandem/kernels/op"
@@ -95,7 +95,8 @@ func measureAll(ctx context.Context, engines [2]*engine.Local, kind string, file
 	}
 	if len(files) > 1 {
 		all.print("all")
-		fmt.Printf("\nmedian of the ratios %.2f, least %.2f\n", median(ratios), slices.Min(ratios))
+		spread := speed.SpreadOf(ratios)
+		fmt.Printf("\nmedian of the ratios %.2f, least %.2f\n", spread.Median, spread.Min)
 	}
 	return nil
 }
@@ -134,11 +135,6 @@ func measure(ctx context.Context, engines [2]*engine.Local, prompt string, round
 			return row{}, fmt.Errorf("the texts differ: %q without drafts, %q with", texts[0], texts[1])
 		}
 	}
-	r.plain, r.draft = median(seconds[0]), median(seconds[1])
+	r.plain, r.draft = speed.SpreadOf(seconds[0]).Median, speed.SpreadOf(seconds[1]).Median
 	return r, nil
-}
-
-func median(x []float64) float64 {
-	x = slices.Sorted(slices.Values(x))
-	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2
 }

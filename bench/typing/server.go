@@ -11,10 +11,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"tandem/internal/editor"
+	"tandem/internal/machine"
 	"tandem/lsp"
 )
 
@@ -153,35 +152,11 @@ func (s *session) checkDocument(ctx context.Context, want string) error {
 	return nil
 }
 
-// memory is what a process takes, C's heap included.
-type memory struct {
-	Resident  int64 // all of it
-	Anonymous int64 // of that, not a file's; 0 where the system does not tell
-}
-
-// memory asks Linux, elsewhere the server.
-func (s *session) memory(ctx context.Context) (m memory, err error) {
-	if m, ok := processMemory(s.server.PID); ok {
+// memory asks the system, or where that does not tell the server.
+func (s *session) memory(ctx context.Context) (machine.Process, error) {
+	if m, ok := machine.ReadProcess(s.server.PID); ok {
 		return m, nil
 	}
 	st, err := s.stats(ctx)
-	return memory{Resident: st.ResidentBytes}, err
-}
-
-func processMemory(pid int) (m memory, ok bool) {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
-	if err != nil || pid == 0 {
-		return m, false
-	}
-	for line := range strings.Lines(string(text)) {
-		name, value, _ := strings.Cut(line, ":")
-		kilobytes, _ := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
-		switch name {
-		case "VmRSS":
-			m.Resident = kilobytes << 10
-		case "RssAnon":
-			m.Anonymous = kilobytes << 10
-		}
-	}
-	return m, m.Resident > 0
+	return machine.Process{Resident: st.ResidentBytes}, err
 }

@@ -4,9 +4,10 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"testing"
+
+	"tandem/internal/machine"
 )
 
 // TestHeapStays: parsing, asking and editing leave nothing behind in C's memory
@@ -53,8 +54,7 @@ func TestHeapStays(t *testing.T) {
 // TestReturnFree: what trees took goes back to the system, also from before what is
 // still in use.
 func TestReturnFree(t *testing.T) {
-	const name = "/proc/self/status"
-	if _, err := os.Stat(name); err != nil || HeapBytes() < 0 {
+	if _, told := machine.ReadProcess(os.Getpid()); !told || HeapBytes() < 0 {
 		t.Skip("NOT CHECKED: this system does not tell how much memory a process has")
 	}
 	lang := Languages()[0]
@@ -72,30 +72,11 @@ func TestReturnFree(t *testing.T) {
 		tree.Close()
 	}
 	free := taken - HeapBytes()
-	before := resident(t, name)
+	before, _ := machine.ReadProcess(os.Getpid())
 	ReturnFree()
-	if after := resident(t, name); before-after < free/2 {
-		t.Errorf("%d bytes are free, %d went back", free, before-after)
+	after, _ := machine.ReadProcess(os.Getpid())
+	if back := before.Anonymous - after.Anonymous; back < free/2 {
+		t.Errorf("%d bytes are free, %d went back", free, back)
 	}
 	last.Close()
-}
-
-// resident is the process's anonymous memory in bytes.
-func resident(t *testing.T, name string) int64 {
-	t.Helper()
-	text, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
-		if kb, found := strings.CutPrefix(line, "RssAnon:"); found {
-			n, err := strconv.ParseInt(strings.Fields(kb)[0], 10, 64)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return n << 10
-		}
-	}
-	t.Fatalf("%s has no RssAnon", name)
-	return 0
 }

@@ -9,3 +9,9 @@ type Memory struct {
 	// limit respected.
 	Available int64
 }
+
+// Process is the main memory that a process takes, in bytes, C's heap included.
+type Process struct {
+	Resident  int64 // all of it
+	Anonymous int64 // of that, not a file's; 0 where the system does not tell
+}

@@ -28,21 +28,33 @@ func ReadMemory() (Memory, bool) {
 }
 
 func parseMeminfo(text string) (Memory, bool) {
-	var m Memory
+	bytes := parseSizes(text)
+	m := Memory{Total: bytes["MemTotal"], Available: bytes["MemAvailable"]}
+	return m, m.Total > 0 && m.Available > 0
+}
+
+// ReadProcess reports what a process takes, false where the system does not tell.
+func ReadProcess(pid int) (Process, bool) {
+	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		return Process{}, false
+	}
+	bytes := parseSizes(string(status))
+	p := Process{Resident: bytes["VmRSS"], Anonymous: bytes["RssAnon"]}
+	return p, p.Resident > 0
+}
+
+// parseSizes takes the lines that have a size, which the kernel gives in kB, in bytes.
+func parseSizes(text string) map[string]int64 {
+	bytes := map[string]int64{}
 	for line := range strings.Lines(text) {
 		name, value, _ := strings.Cut(line, ":")
-		kilobytes, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), kilobyteUnit), 10, 64)
-		if err != nil {
-			continue
-		}
-		switch name {
-		case "MemTotal":
-			m.Total = kilobytes << 10
-		case "MemAvailable":
-			m.Available = kilobytes << 10
+		number, isSize := strings.CutSuffix(strings.TrimSpace(value), kilobyteUnit)
+		if kilobytes, err := strconv.ParseInt(number, 10, 64); isSize && err == nil {
+			bytes[name] = kilobytes << 10
 		}
 	}
-	return m, m.Total > 0 && m.Available > 0
+	return bytes
 }
 
 // within is m in a container that may take limit bytes and holds used.

@@ -1,6 +1,9 @@
 package machine
 
-import "testing"
+import (
+	"os"
+	"testing"
+)
 
 func TestParseMeminfo(t *testing.T) {
 	const text = "MemTotal:       24689456 kB\nMemFree:  1 kB\nMemAvailable:   22000000 kB\nHugePages_Total:       0\n"
@@ -29,5 +32,14 @@ func TestContainer(t *testing.T) {
 func TestReadMemory(t *testing.T) {
 	if m, ok := ReadMemory(); !ok || m.Available > m.Total {
 		t.Errorf("%+v, %v", m, ok)
+	}
+}
+
+func TestReadProcess(t *testing.T) {
+	if p, ok := ReadProcess(os.Getpid()); !ok || p.Anonymous <= 0 || p.Anonymous > p.Resident {
+		t.Errorf("%+v, %v", p, ok)
+	}
+	if p, ok := ReadProcess(0); ok {
+		t.Errorf("a process 0: %+v", p)
 	}
 }
