@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tandem/internal/editor"
+	"tandem/internal/machine"
 	"tandem/lsp"
 )
 
@@ -25,7 +26,8 @@ type SoakOptions struct {
 	Sampled func(Sample)
 }
 
-// Sample is the state of the server at one time of a soak.
+// Sample is the state of the server at one time of a soak. Its memory is the least
+// since the sample before: what stays, without what Go's collector has yet to come by.
 type Sample struct {
 	Minutes        float64 `json:"minutes"` // since the first key
 	Keys           int     `json:"keys"`
@@ -74,8 +76,9 @@ type soak struct {
 	trace *Trace
 	opt   SoakOptions
 	begun time.Time
-	next  time.Time // sample
-	key   time.Time // where keys come by the clock
+	next  time.Time        // sample
+	least *machine.Process // since the last sample
+	key   time.Time        // where keys come by the clock
 	keys  int
 	loops int
 	last  *editor.Call // may still be without an answer
@@ -119,6 +122,9 @@ func (k *soak) pass(ctx context.Context) error {
 			continue
 		}
 		if err := k.ask(ctx, step.Cursor()); err != nil {
+			return err
+		}
+		if err := k.look(ctx); err != nil {
 			return err
 		}
 		if time.Now().After(k.next) {
@@ -173,13 +179,25 @@ func (k *soak) count(ctx context.Context) error {
 	return err
 }
 
+// look notes what the server takes now, if that is less than before.
+func (k *soak) look(ctx context.Context) error {
+	m, err := k.memory(ctx)
+	if err == nil && (k.least == nil || m.Resident < k.least.Resident) {
+		k.least = &m
+	}
+	return err
+}
+
 // sample is the server's state now.
 func (k *soak) sample(ctx context.Context) (sample Sample, err error) {
 	if sample.Debug, err = k.debug(ctx); err != nil {
 		return sample, err
 	}
-	m, err := k.memory(ctx)
-	sample.ResidentBytes, sample.AnonymousBytes = m.Resident, m.Anonymous
+	if err := k.look(ctx); err != nil {
+		return sample, err
+	}
+	sample.ResidentBytes, sample.AnonymousBytes = k.least.Resident, k.least.Anonymous
+	k.least = nil
 	sample.Minutes, sample.Keys, sample.Loops = time.Since(k.begun).Minutes(), k.keys, k.loops
 	return sample, err
 }
