@@ -70,13 +70,10 @@ INLINE void multiply_group(enum kind k, const struct panel_group *p, const struc
 	store_c(sums, 1);
 }
 
-// add_sums adds n columns of sums, their zero points taken off, to y.
-INLINE void add_sums(int n, enum kind k, const int32_t sums[][TILE_ROWS], const int32_t *minus_128_sum, vf s, const float *scale, vf *y)
+// float_sum is a column's sums, their zero points taken off, as floats.
+INLINE vf float_sum(enum kind k, const int32_t *sums, int32_t minus_128_sum)
 {
-	for (int c = 0; c < n; c++) {
-		vi a = _mm512_add_epi32(vi_load((const uint8_t *)sums[c]), dot_start(k, minus_128_sum[c]));
-		y[c] = vf_fma(vf_mul(vf_from_i32(a), s), vf_set1(scale[c]), y[c]);
-	}
+	return vf_from_i32(_mm512_add_epi32(vi_load((const uint8_t *)sums), dot_start(k, minus_128_sum)));
 }
 
 // panel_cols adds a panel's groups to n columns of a tile.
@@ -90,10 +87,12 @@ INLINE void panel_cols(int n, enum kind k, const struct panel_group *panel, int 
 		vf s = vf_load(panel[g].s), m = vf_load(panel[g].m);
 		ask_ahead(next);
 		multiply_group(k, &panel[g], &x[g], &sums);
-		add_sums(n, k, sums.of[0], k == HALVES ? x[g].nlow : x[g].nsum, s, x[g].scale, y);
-		if (k == MINIMUM)
-			for (int c = 0; c < n; c++) y[c] = vf_fma(m, vf_set1(x[g].ssum[c]), y[c]);
-		if (k == HALVES) add_sums(n, k, sums.of[1], x[g].nhigh, m, x[g].scale, y);
+		for (int c = 0; c < n; c++) {
+			vf all = vf_mul(float_sum(k, sums.of[0][c], k == HALVES ? x[g].nlow[c] : x[g].nsum[c]), s);
+			if (k == HALVES) all = vf_fma(float_sum(k, sums.of[1][c], x[g].nhigh[c]), m, all);
+			y[c] = vf_fma(all, vf_set1(x[g].scale[c]), y[c]);
+			if (k == MINIMUM) y[c] = vf_fma(m, vf_set1(x[g].ssum[c]), y[c]);
+		}
 	}
 	for (int c = 0; c < n; c++) vf_store(acc + TILE_ROWS * c, y[c]);
 }

@@ -215,24 +215,48 @@ INLINE void unpack_group(int type, const uint8_t *tile, int g, int part, vi q[8]
 	for (int j = 0; j < 8; j++) q[j] = prepare(kind_of(type), q[j]);
 }
 
+// dot_halves is dot_group for HALVES: y[c] += scale * (s * low + m * high). The sums
+// of the second half are made for a few columns at a time: all of them would leave
+// no registers for what the first half came to.
+INLINE void dot_halves(int n, const vi *q, vf s, vf m, const struct xgroup *x, int at, vf *y)
+{
+	enum { COLS = 4 };
+	vi a[REGISTER_COLS];
+	vf low[REGISTER_COLS];
+	for (int c = 0; c < n; c++) a[c] = dot_start(HALVES, x->nlow[at + c]);
+	dot_quads(n, HALVES, 0, 4, q, x, at, a);
+	KEEP_ORDER;
+	for (int c = 0; c < n; c++) low[c] = vf_mul(vf_from_i32(a[c]), s);
+	KEEP_ORDER;
+#pragma GCC unroll 3
+	for (int from = 0; from < n; from += COLS) {
+		int cols = min_int(COLS, n - from);
+		for (int c = 0; c < cols; c++) a[c] = dot_start(HALVES, x->nhigh[at + from + c]);
+		dot_quads(cols, HALVES, 4, 4, q, x, at + from, a);
+		KEEP_ORDER;
+		for (int c = 0; c < cols; c++) {
+			vf both = vf_fma(vf_from_i32(a[c]), m, low[from + c]);
+			y[from + c] = vf_fma(both, vf_set1(x->scale[at + from + c]), y[from + c]);
+		}
+		KEEP_ORDER;
+	}
+}
+
 // dot_group adds one group to the sums of columns [at, at + n): y[c] += w . x[at+c].
 // n and k are constants where it is inlined.
 INLINE void dot_group(int n, enum kind k, const vi *q, vf s, vf m, const struct xgroup *x, int at, vf *y)
 {
+	if (k == HALVES) {
+		dot_halves(n, q, s, m, x, at, y);
+		return;
+	}
 	vi a[REGISTER_COLS];
-	int quads = k == HALVES ? 4 : 8;
-	for (int c = 0; c < n; c++) a[c] = dot_start(k, k == HALVES ? x->nlow[at + c] : x->nsum[at + c]);
-	dot_quads(n, k, 0, quads, q, x, at, a);
+	for (int c = 0; c < n; c++) a[c] = dot_start(k, x->nsum[at + c]);
+	dot_quads(n, k, 0, 8, q, x, at, a);
 	KEEP_ORDER;
 	for (int c = 0; c < n; c++) y[c] = vf_fma(vf_mul(vf_from_i32(a[c]), s), vf_set1(x->scale[at + c]), y[c]);
 	if (k == MINIMUM)
 		for (int c = 0; c < n; c++) y[c] = vf_fma(m, vf_set1(x->ssum[at + c]), y[c]);
-	if (k != HALVES) return;
-	KEEP_ORDER;
-	for (int c = 0; c < n; c++) a[c] = dot_start(k, x->nhigh[at + c]);
-	dot_quads(n, k, 4, 4, q, x, at, a);
-	KEEP_ORDER;
-	for (int c = 0; c < n; c++) y[c] = vf_fma(vf_mul(vf_from_i32(a[c]), m), vf_set1(x->scale[at + c]), y[c]);
 }
 
 // FOR_COLS calls f with n <= REGISTER_COLS as a constant. Plain C gains nothing from
