@@ -11,7 +11,7 @@ import (
 // Rungs of the same lanes add floats in the same order, and integers are exact:
 // they give the same bits, whatever instruction multiplies the bytes.
 func TestAlike(t *testing.T) {
-	for _, pair := range [][2]string{{"avx2", "avxvnni"}, {"avx512vnni", "amx"}} {
+	for _, pair := range [][2]string{{"avx2", "avxvnni"}, {"avx512vnni", "amx"}, {"avx512vnni", "avx512bf16"}} {
 		t.Run(pair[1], func(t *testing.T) {
 			for _, isa := range pair {
 				if _, err := chooseRung(isa); err != nil {

@@ -99,6 +99,8 @@ enum { QUERIES_MAX = 64 }; // query vectors that share a load of K and V
 // attend_scratch is one worker's memory; the arrays at the end are
 // kt, vt (32, dim), part and whole (queries, dim).
 struct attend_scratch {
+	const float *q[QUERIES_MAX];
+	int end[QUERIES_MAX]; // a query sees the positions before it
 	float scores[QUERIES_MAX][SPAN_TOKENS];
 	float part_m[QUERIES_MAX], part_l[QUERIES_MAX], whole_m[QUERIES_MAX], whole_l[QUERIES_MAX];
 	float arrays[];
@@ -110,26 +112,29 @@ struct block {
 	int row, rows, seq, first_pos, head, group;
 };
 
-INLINE const float *query(const struct cpu_op *op, const struct block *b, int i)
+// begin_block finds a block's queries, once for all its keys.
+INLINE void begin_block(const struct cpu_op *op, const struct block *b, struct attend_scratch *s)
 {
-	return op->q + ((size_t)(b->row + i / b->group) * op->q_heads + b->head * b->group + i % b->group) * op->head_dim;
+	int i = 0;
+	for (int row = 0; row < b->rows; row++)
+		for (int g = 0; g < b->group; g++, i++) {
+			s->q[i] = op->q + ((size_t)(b->row + row) * op->q_heads + b->head * b->group + g) * op->head_dim;
+			s->end[i] = b->first_pos + row + 1;
+		}
 }
 
 // seen is how many of n keys from position `from` on query i sees.
-INLINE int seen(const struct block *b, int i, int from, int n)
-{
-	return max_int(0, min_int(n, b->first_pos + i / b->group + 1 - from));
-}
+INLINE int seen(const struct attend_scratch *s, int i, int from, int n) { return max_int(0, min_int(n, s->end[i] - from)); }
 
 enum { KEY_PARTS = PAGE_TOKENS / LANES, SCORE_QUERIES = LANES == 16 ? 4 : 2 };
 
 // score_keys: scores (n, 32) of n queries against a page's K; n is a constant.
-INLINE void score_keys(int n, const struct cpu_op *op, const struct block *b, int i, const float *kt, int at, struct attend_scratch *s)
+INLINE void score_keys(int n, const struct cpu_op *op, int i, const float *kt, int at, struct attend_scratch *s)
 {
 	vf sums[SCORE_QUERIES][KEY_PARTS];
 	const float *q[SCORE_QUERIES];
 	for (int c = 0; c < n; c++) {
-		q[c] = query(op, b, i + c);
+		q[c] = s->q[i + c];
 		for (int part = 0; part < KEY_PARTS; part++) sums[c][part] = vf_set1(0);
 	}
 	for (int d = 0; d < op->head_dim; d++)
@@ -143,8 +148,9 @@ INLINE void score_keys(int n, const struct cpu_op *op, const struct block *b, in
 }
 
 // softmax_span turns the first n scores into exp(score - maximum) and returns
-// the maximum and the sum.
-INLINE void softmax_span(float *score, int n, float *maximum, float *sum)
+// the maximum and the sum: with pairs, of the weights as BF16 holds them, which
+// then stand two in a score's place.
+INLINE void softmax_span(float *score, int n, int pairs, float *maximum, float *sum)
 {
 	int body = n / LANES * LANES;
 	vf m = vf_set1(-INFINITY);
@@ -154,40 +160,79 @@ INLINE void softmax_span(float *score, int n, float *maximum, float *sum)
 	vf total = vf_set1(0);
 	for (int i = 0; i < n; i += LANES) {
 		vf p = vf_first(vf_exp(vf_sub(vf_load(score + i), vf_set1(top))), min_int(LANES, n - i));
-		vf_store(score + i, p);
+		if (pairs) p = vf_store_bf16((uint16_t *)score + i, p);
+		else vf_store(score + i, p);
 		total = vf_add(total, p);
 	}
 	*maximum = top;
 	*sum = vf_sum(total);
 }
 
+// Where op->coarse allows it, a page's V and the weights are rounded to BF16, whose
+// instruction multiplies two positions at once: twice as fast as floats. Lowering
+// asks for it where int8 products read the output, which lose more. K is never
+// rounded: scores are small differences of large sums.
+
+// load_pairs is load_head for V in BF16: (16, dim) pairs of positions.
+INLINE void load_pairs(int kv_type, const uint8_t *head, int dim, float *out)
+{
+	const float *scales = (const float *)(head + PAGE_TOKENS * dim);
+	for (int t = 0; t < PAGE_TOKENS; t += 2)
+		for (int d = 0; d < dim; d += LANES) {
+			vf v[2];
+			for (int i = 0; i < 2; i++) {
+				int at = (t + i) * dim + d;
+				v[i] = kv_type == F16 ? vf_f16(head + 2 * at) : vf_mul(vf_i8(head + at), vf_set1(scales[at / 32]));
+			}
+			vf_store(out + t / 2 * dim + d, vf_pair_bf16(v[0], v[1]));
+		}
+}
+
 // add_values adds positions [from, to) of a page's V to n queries' sums from
-// dimension d on, VALUE_PARTS registers wide: part (n, dim) += scores * V. n is a
-// constant: V is loaded once for all n.
+// dimension d on, VALUE_PARTS registers wide: part (n, dim) += weights * V. n is a
+// constant: V is loaded once for all n. With pairs `from` is even, and a last
+// position without its mate stays alone whatever stands behind it.
 enum { VALUE_QUERIES = LANES == 8 ? 2 : 4, VALUE_PARTS = 4 };
 
-INLINE void add_values(int n, int parts, struct attend_scratch *s, int i, int at, int from, int to, const float *vt, int dim, int d, float *part)
+INLINE void add_values(int n, int parts, int pairs, struct attend_scratch *s, int i, int at, int from, int to, const float *vt, int dim, int d,
+	float *part)
 {
 	vf sums[VALUE_QUERIES][VALUE_PARTS];
 	for (int c = 0; c < n; c++)
 		for (int j = 0; j < parts; j++) sums[c][j] = vf_load(part + (i + c) * dim + d + j * LANES);
-	const float *p = s->scores[i] + at;
-	for (int t = from; t < to; t++)
+	const float *p = s->scores[i] + (pairs ? at / 2 : at);
+	for (int t = from; t < to; t += 1 + pairs)
 		for (int j = 0; j < parts; j++) {
-			vf v = vf_load(vt + t * dim + d + j * LANES);
-			for (int c = 0; c < n; c++) sums[c][j] = vf_fma(vf_set1(p[c * SPAN_TOKENS + t]), v, sums[c][j]);
+			vf v = vf_load(vt + (pairs ? t / 2 : t) * dim + d + j * LANES);
+			if (pairs && t + 1 == to) v = vf_first_of_pair(v);
+			for (int c = 0; c < n; c++)
+				sums[c][j] = pairs ? vf_fma_pairs(v, p[c * SPAN_TOKENS + t / 2], sums[c][j])
+					: vf_fma(vf_set1(p[c * SPAN_TOKENS + t]), v, sums[c][j]);
 		}
 	for (int c = 0; c < n; c++)
 		for (int j = 0; j < parts; j++) vf_store(part + (i + c) * dim + d + j * LANES, sums[c][j]);
 }
 
 // add_values_of adds them to all dimensions of n queries.
-INLINE void add_values_of(int n, struct attend_scratch *s, int i, int at, int from, int to, const float *vt, int dim, float *part)
+INLINE void add_values_of(int n, int pairs, struct attend_scratch *s, int i, int at, int from, int to, const float *vt, int dim, float *part)
 {
 	int d = 0;
 	if (from >= to) return;
-	for (; d + VALUE_PARTS * LANES <= dim; d += VALUE_PARTS * LANES) add_values(n, VALUE_PARTS, s, i, at, from, to, vt, dim, d, part);
-	for (; d < dim; d += LANES) add_values(n, 1, s, i, at, from, to, vt, dim, d, part);
+	for (; d + VALUE_PARTS * LANES <= dim; d += VALUE_PARTS * LANES) add_values(n, VALUE_PARTS, pairs, s, i, at, from, to, vt, dim, d, part);
+	for (; d < dim; d += LANES) add_values(n, 1, pairs, s, i, at, from, to, vt, dim, d, part);
+}
+
+// add_tokens adds positions [at, at + tokens) of a span's V to all queries of a block.
+INLINE void add_tokens(int pairs, int tokens, int n, struct attend_scratch *s, int begin, int at, const float *vt, int dim, float *part)
+{
+	for (int i = 0, cols; i < n; i += cols) {
+		cols = n - i < VALUE_QUERIES ? 1 : VALUE_QUERIES;
+		int all = seen(s, i, begin + at, tokens); // all see so many, some of them a few more
+		if (pairs) all &= ~1;
+		if (cols > 1) add_values_of(VALUE_QUERIES, pairs, s, i, at, 0, all, vt, dim, part);
+		for (int c = 0; c < cols; c++)
+			add_values_of(1, pairs, s, i + c, at, cols > 1 ? all : 0, seen(s, i + c, begin + at, tokens), vt, dim, part);
+	}
 }
 
 // attend_span computes the partials of one span for all queries of a block.
@@ -195,34 +240,33 @@ static void attend_span(const struct cpu_op *op, const struct worker *w, const s
 	struct attend_scratch *s, float *part)
 {
 	const struct cpu_program *prog = w->prog;
-	int dim = op->head_dim, n = b->rows * b->group, begin = span * SPAN_TOKENS;
+	int dim = op->head_dim, n = b->rows * b->group, begin = span * SPAN_TOKENS, pairs = HAS_BF16 && op->coarse;
+	int tokens = pairs ? 2 * PAGE_TOKENS : PAGE_TOKENS; // whose V fits at vt
 	float *kt = s->arrays, *vt = kt + PAGE_TOKENS * dim;
-	int keys = seen(b, n - 1, begin, SPAN_TOKENS);
+	int keys = seen(s, n - 1, begin, SPAN_TOKENS);
 	for (int at = 0; at < keys; at += PAGE_TOKENS) {
 		load_head(prog->kv_type, kv_at(op, prog, b->seq, begin + at, b->head, 0), dim, 1, kt);
 		int i = 0;
-		while (i < n && !seen(b, i, begin + at, 1)) i++;
-		for (; i + SCORE_QUERIES <= n; i += SCORE_QUERIES) score_keys(SCORE_QUERIES, op, b, i, kt, at, s);
-		if (i < n && n >= SCORE_QUERIES) score_keys(SCORE_QUERIES, op, b, n - SCORE_QUERIES, kt, at, s); // some once more
-		else for (; i < n; i++) score_keys(1, op, b, i, kt, at, s);
+		while (i < n && !seen(s, i, begin + at, 1)) i++;
+		for (; i + SCORE_QUERIES <= n; i += SCORE_QUERIES) score_keys(SCORE_QUERIES, op, i, kt, at, s);
+		if (i < n && n >= SCORE_QUERIES) score_keys(SCORE_QUERIES, op, n - SCORE_QUERIES, kt, at, s); // some once more
+		else for (; i < n; i++) score_keys(1, op, i, kt, at, s);
 	}
 	for (int i = 0; i < n; i++) {
-		int keys_i = seen(b, i, begin, SPAN_TOKENS);
+		int keys_i = seen(s, i, begin, SPAN_TOKENS);
 		s->part_m[i] = -INFINITY;
 		s->part_l[i] = 0;
-		if (keys_i) softmax_span(s->scores[i], keys_i, &s->part_m[i], &s->part_l[i]);
+		if (keys_i) softmax_span(s->scores[i], keys_i, pairs, &s->part_m[i], &s->part_l[i]);
 	}
 	memset(part, 0, sizeof(float) * n * dim);
-	for (int at = 0; at < keys; at += PAGE_TOKENS) {
-		load_head(prog->kv_type, kv_at(op, prog, b->seq, begin + at, b->head, 1), dim, 0, vt);
-		int i = 0;
-		for (; i + VALUE_QUERIES <= n; i += VALUE_QUERIES) {
-			int all = seen(b, i, begin + at, PAGE_TOKENS); // see so many, some of them a few more
-			add_values_of(VALUE_QUERIES, s, i, at, 0, all, vt, dim, part);
-			for (int c = 1; c < VALUE_QUERIES; c++)
-				add_values_of(1, s, i + c, at, all, seen(b, i + c, begin + at, PAGE_TOKENS), vt, dim, part);
+	for (int at = 0; at < keys; at += tokens) {
+		for (int page = at; page < min_int(keys, at + tokens); page += PAGE_TOKENS) {
+			const uint8_t *v = kv_at(op, prog, b->seq, begin + page, b->head, 1);
+			if (pairs) load_pairs(prog->kv_type, v, dim, vt + (page - at) / 2 * dim);
+			else load_head(prog->kv_type, v, dim, 0, vt);
 		}
-		for (; i < n; i++) add_values_of(1, s, i, at, 0, seen(b, i, begin + at, PAGE_TOKENS), vt, dim, part);
+		if (pairs) add_tokens(HAS_BF16, tokens, n, s, begin, at, vt, dim, part);
+		else add_tokens(0, tokens, n, s, begin, at, vt, dim, part);
 	}
 }
 
@@ -249,6 +293,7 @@ static void attend_block(const struct cpu_op *op, const struct worker *w, const 
 	struct attend_scratch *s = (struct attend_scratch *)w->scratch;
 	int dim = op->head_dim, n = b->rows * b->group, keys = b->first_pos + b->rows;
 	float *part = s->arrays + 2 * PAGE_TOKENS * dim, *whole = part + QUERIES_MAX * dim;
+	begin_block(op, b, s);
 	for (int span = 0; span * SPAN_TOKENS < keys; span++) {
 		if (cancelled(w)) return;
 		attend_span(op, w, b, span, s, span ? part : whole);
@@ -300,6 +345,7 @@ static void attend_split(const struct cpu_op *op, const struct worker *w, const 
 {
 	struct attend_scratch *s = (struct attend_scratch *)w->scratch;
 	float *part = s->arrays + 2 * PAGE_TOKENS * op->head_dim;
+	begin_block(op, b, s);
 	attend_span(op, w, b, span, s, part);
 	for (int i = 0; i < b->rows * b->group; i++) {
 		float *p = partial(op, w->prog, spans, b->row + i / b->group, b->head * b->group + i % b->group, span);

@@ -35,6 +35,7 @@ var rungNames = [C.RUNGS]string{
 	C.RUNG_AVXVNNI:    "avxvnni",
 	C.RUNG_AMX:        "amx",
 	C.RUNG_AVX512VNNI: "avx512vnni",
+	C.RUNG_AVX512BF16: "avx512bf16",
 }
 
 // ISAEnv is the environment variable that forces a rung, for tests and bug reports.

@@ -67,6 +67,7 @@ struct cpu_op {
 	int32_t rope, rope_dims, adjacent; // rope: which table; rope_dims: pairs
 	// ROPE, STORE, ATTEND
 	int32_t head_dim, heads, q_heads;
+	int32_t coarse; // ATTEND: 1 if V and the weights may be rounded to BF16
 	const float *q, *k, *v;
 	float scale;
 	size_t layer_offset; // of the layer inside a page, bytes
@@ -121,7 +122,7 @@ size_t cpu_scratch_bytes(int cols_max, int group_heads, int head_dim);
 // Rungs of the instruction set ladder, slowest first. AMX stands before AVX-512 VNNI,
 // which every processor with AMX has and which is as fast or faster there: amx runs
 // only when it is forced.
-enum { RUNG_GENERIC, RUNG_NEONDOT, RUNG_AVX2, RUNG_AVXVNNI, RUNG_AMX, RUNG_AVX512VNNI, RUNGS };
+enum { RUNG_GENERIC, RUNG_NEONDOT, RUNG_AVX2, RUNG_AVXVNNI, RUNG_AMX, RUNG_AVX512VNNI, RUNG_AVX512BF16, RUNGS };
 int cpu_rung_supported(int rung);
 
 // Tiles: sizes, packing from file order, and one row back as floats.

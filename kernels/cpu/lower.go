@@ -300,6 +300,8 @@ func (l *lowering) lowerAttention(o *op.Attention) {
 	attend := l.newOp(C.OP_ATTEND, o.QHeads*o.HeadDim)
 	shape(&attend)
 	attend.q, attend.out = l.floats[o.Q], l.floats[o.Out]
+	// Keys and values kept as f32 are there to be exact.
+	attend.c.coarse = C.int32_t(boolInt(l.quant[o.Out] && l.opt.KV != op.F32))
 	attend.reads, attend.writes = []int{attend.q, pagesBuffer}, []int{attend.out, partialsBuffer}
 	l.ops = append(l.ops, attend)
 

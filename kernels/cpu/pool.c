@@ -133,7 +133,7 @@ static void run_job(struct pool *p, job_fn *job)
 }
 
 #if defined(__x86_64__)
-// has_f16c and has_avx_vnni ask the processor itself: not every compiler's
+// has_f16c and has_extension ask the processor itself: not every compiler's
 // __builtin_cpu_supports knows the names. Whether the system saves the registers
 // is what the answer for avx2 says.
 static int has_f16c(void)
@@ -142,11 +142,11 @@ static int has_f16c(void)
 	return __get_cpuid(1, &a, &b, &c, &d) && c & bit_F16C;
 }
 
-static int has_avx_vnni(void)
+enum { AVX_VNNI = 1 << 4, AVX512_BF16 = 1 << 5 };
+static int has_extension(unsigned bit)
 {
-	enum { AVX_VNNI = 1 << 4 };
 	unsigned a, b, c, d;
-	return __get_cpuid_count(7, 1, &a, &b, &c, &d) && a & AVX_VNNI;
+	return __get_cpuid_count(7, 1, &a, &b, &c, &d) && a & bit;
 }
 
 // has_amx asks the system, too: it keeps the tile registers of a process only once
@@ -174,8 +174,9 @@ int cpu_rung_supported(int rung)
 	switch (rung) {
 	case RUNG_GENERIC: return 1;
 	case RUNG_AVX2: return avx2;
-	case RUNG_AVXVNNI: return avx2 && has_avx_vnni();
+	case RUNG_AVXVNNI: return avx2 && has_extension(AVX_VNNI);
 	case RUNG_AVX512VNNI: return avx512;
+	case RUNG_AVX512BF16: return avx512 && has_extension(AVX512_BF16);
 	case RUNG_AMX: return avx512 && has_amx();
 	}
 	return 0;
@@ -204,7 +205,7 @@ struct pool *pool_open(int threads, int rung)
 		[RUNG_GENERIC] = &rung_generic,
 #if defined(__x86_64__)
 		[RUNG_AVX2] = &rung_avx2, [RUNG_AVXVNNI] = &rung_avxvnni, [RUNG_AVX512VNNI] = &rung_avx512vnni,
-		[RUNG_AMX] = &rung_amx,
+		[RUNG_AVX512BF16] = &rung_avx512bf16, [RUNG_AMX] = &rung_amx,
 #elif defined(__aarch64__)
 		[RUNG_NEONDOT] = &rung_neondot,
 #endif

@@ -21,7 +21,7 @@ struct rung {
 	double (*read)(const uint8_t *data, size_t bytes); // checksum of all bytes
 };
 
-extern const struct rung rung_generic, rung_neondot, rung_avx2, rung_avxvnni, rung_avx512vnni, rung_amx;
+extern const struct rung rung_generic, rung_neondot, rung_avx2, rung_avxvnni, rung_avx512vnni, rung_avx512bf16, rung_amx;
 
 // cancelled is polled once per tile.
 static inline int cancelled(const struct worker *w)

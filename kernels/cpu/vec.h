@@ -329,6 +329,36 @@ INLINE void sum_halves(const int8_t *q, int *low, int *high)
 
 #endif
 
+#if defined(RUNG_HAS_BF16)
+enum { HAS_BF16 = 1 };
+typedef __m512bh vp; // 16 pairs of BF16, kept as vf where they are not computed with
+
+// vf_store_bf16 rounds to BF16 and returns what it stored.
+INLINE vf vf_store_bf16(uint16_t *p, vf a)
+{
+	_mm256_storeu_si256((__m256i *)p, (__m256i)_mm512_cvtneps_pbh(a));
+	return vf_bf16((const uint8_t *)p);
+}
+
+// vf_pair_bf16 rounds to BF16: a becomes the lanes' lower halves, b their upper ones.
+INLINE vf vf_pair_bf16(vf a, vf b)
+{
+	__m512i low = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(a)), high = _mm512_cvtepu16_epi32((__m256i)_mm512_cvtneps_pbh(b));
+	return _mm512_castsi512_ps(_mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+}
+
+INLINE vf vf_first_of_pair(vf v) { return _mm512_castsi512_ps(_mm512_and_si512(_mm512_castps_si512(v), _mm512_set1_epi32(0xffff))); }
+
+// vf_fma_pairs adds both products of each lane's pair and the pair p.
+INLINE vf vf_fma_pairs(vf v, float p, vf acc) { return _mm512_dpbf16_ps(acc, (vp)v, (vp)_mm512_set1_ps(p)); }
+#else
+enum { HAS_BF16 = 0 };
+INLINE vf vf_store_bf16(uint16_t *p, vf a) { (void)p; return a; }
+INLINE vf vf_pair_bf16(vf a, vf b) { (void)b; return a; }
+INLINE vf vf_first_of_pair(vf v) { return v; }
+INLINE vf vf_fma_pairs(vf v, float p, vf acc) { (void)v, (void)p; return acc; }
+#endif
+
 // vf_exp is e^x for x <= 88: 2^n * e^r with |r| <= ln2/2 and a degree-6 Taylor
 // polynomial, within 2 ulp; below -87 it stays at e^-87.
 INLINE vf vf_exp(vf x)

@@ -44,12 +44,21 @@ func testAttention(t *testing.T, open Open) {
 				return m, got
 			}
 			rounded := map[op.DType]float64{op.F32: tolerance.Attention, op.F16: tolerance.AttentionF16, op.Q8_0: tolerance.AttentionQ8}
-			check(", rotated", attentionProgram(t, s, shape, op.F32, true), rounded[kv])
-			// Stored in the pages' own format, keys and values are not rounded again.
-			m, got := check("", attentionProgram(t, s, shape, kv, false), tolerance.Attention)
-			attendPieces(t, fmt.Sprintf("%+v over %v in pieces", shape, kv), m, rows, got)
-			if i == 0 {
-				checkMates(t, m, ids, m.run(rows, table))
+			check(", rotated", attentionProgram(t, s, shape, op.F32, op.F32, true), rounded[kv])
+			for _, reader := range []op.DType{op.F32, op.Q8_0} {
+				if shape.qHeads*shape.headDim%reader.BlockValues() != 0 {
+					continue
+				}
+				allowed := tolerance.Attention
+				if reader != op.F32 && kv != op.F32 {
+					allowed += tolerance.AttentionCoarse
+				}
+				// Stored in the pages' own format, keys and values are not rounded again.
+				m, got := check(fmt.Sprintf(", read by %v", reader), attentionProgram(t, s, shape, kv, reader, false), allowed)
+				attendPieces(t, fmt.Sprintf("%+v over %v, read by %v, in pieces", shape, kv, reader), m, rows, got)
+				if i == 0 {
+					checkMates(t, m, ids, m.run(rows, table))
+				}
 			}
 		}
 	}
@@ -66,8 +75,9 @@ func attendPieces(t *testing.T, what string, m *machine, rows []op.Row, want []f
 	equal(t, what, got, want)
 }
 
-// attentionProgram attends with each token's own q, k and v.
-func attentionProgram(t *testing.T, s source, shape attentionShape, kv op.DType, rotated bool) *op.Program {
+// attentionProgram attends with each token's own q, k and v; weights in the format
+// reader read the output.
+func attentionProgram(t *testing.T, s source, shape attentionShape, kv, reader op.DType, rotated bool) *op.Program {
 	b := op.NewBuilder(fmt.Sprintf("attention %+v", shape), vocab, 2048)
 	rows := func(format op.DType, heads int) op.Value {
 		width := heads * shape.headDim
@@ -79,7 +89,7 @@ func attentionProgram(t *testing.T, s source, shape attentionShape, kv op.DType,
 		q, k = b.Rope(q, shape.headDim, freqs, op.NEOX), b.Rope(k, shape.headDim, freqs, op.NEOX)
 	}
 	out := b.Name(b.Attention(q, k, v, shape.headDim), "out") // (rows, qHeads * headDim)
-	p, err := b.Program(b.MatMul(b.Select(out), s.weight(op.F32, vocab, shape.qHeads*shape.headDim), nil))
+	p, err := b.Program(b.MatMul(b.Select(out), s.weight(reader, vocab, shape.qHeads*shape.headDim), nil))
 	if err != nil {
 		t.Fatal(err)
 	}

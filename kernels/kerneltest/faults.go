@@ -53,38 +53,53 @@ func testNotFinite(t *testing.T, open Open, formats []op.DType) {
 	attentionNotFinite(t, d)
 }
 
-// attentionNotFinite puts one NaN among the keys of one of two sequences: it
-// shows in the rows that read it and in no other.
+// attentionNotFinite puts one NaN among the keys or the values of one of two
+// sequences: it shows in the rows that read it and in no other.
 func attentionNotFinite(t *testing.T, d op.Device) {
 	for _, kv := range []op.DType{op.F32, op.F16} {
-		opt := defaults
-		opt.KV = kv
-		s := newSource(3)
-		const width = 64
-		keys := s.normal(vocab*width, 1)
-		keys[5*width+3] = float32(math.NaN()) // token 5, head 0
-		b := op.NewBuilder("attention, not finite", vocab, 1000)
-		q, v := b.Embed(s.tensor(op.F32, s.normal(vocab*width, 1), width)), b.Embed(s.tensor(op.F32, s.normal(vocab*width, 1), width))
-		out := b.Name(b.Attention(q, b.Embed(s.tensor(op.F32, keys, width)), v, 32), "out") // (rows, 2 * 32)
-		p, err := b.Program(b.MatMul(b.Select(out), s.weight(op.F32, vocab, width), nil))
-		if err != nil {
-			t.Fatal(err)
+		for _, reader := range []op.DType{op.F32, op.Q8_0} {
+			for _, bad := range []string{"key", "value"} {
+				notFiniteAmong(t, d, kv, reader, bad)
+			}
 		}
-		m := compile(t, d, p, opt)
-		rows := append(sequence(0, 0, []int32{9, 10, 5, 11, 12}), sequence(1, 0, []int32{13, 14, 15})...)
-		got := m.tapped(rows, []int32{0}, []int32{1})["out"]
-		rows[2].Token = 30
-		clean := m.tapped(rows, []int32{0}, []int32{1})["out"]
-		for i := range rows {
-			reads := i >= 2 && i < 5
-			for k := range width {
-				at := i*width + k
-				switch {
-				case reads && k < 32 && finite(float64(got[at])):
-					t.Fatalf("KV %v: row %d, value %d is %v after a key that is not finite", kv, i, k, got[at])
-				case !reads && got[at] != clean[at]:
-					t.Fatalf("KV %v: row %d, value %d is %v, want %v: it never reads the bad key", kv, i, k, got[at], clean[at])
-				}
+	}
+}
+
+func notFiniteAmong(t *testing.T, d op.Device, kv, reader op.DType, bad string) {
+	opt := defaults
+	opt.KV = kv
+	s := newSource(3)
+	const width = 64
+	b := op.NewBuilder("attention, not finite", vocab, 1000)
+	embed := func(what string) op.Value {
+		x := s.normal(vocab*width, 1)
+		if what == bad {
+			x[5*width+3] = float32(math.NaN()) // token 5, head 0
+		}
+		return b.Embed(s.tensor(op.F32, x, width))
+	}
+	q, k, v := embed("query"), embed("key"), embed("value")
+	out := b.Name(b.Attention(q, k, v, 32), "out") // (rows, 2 * 32)
+	p, err := b.Program(b.MatMul(b.Select(out), s.weight(reader, vocab, width), nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := compile(t, d, p, opt)
+	// The row before the bad one ends in the middle of a pair of positions.
+	const at = 3
+	rows := append(sequence(0, 0, []int32{9, 10, 11, 5, 12}), sequence(1, 0, []int32{13, 14, 15})...)
+	got := m.tapped(rows, []int32{0}, []int32{1})["out"]
+	rows[at].Token = 30
+	clean := m.tapped(rows, []int32{0}, []int32{1})["out"]
+	for i := range rows {
+		reads := i >= at && i < 5
+		for k := range width {
+			value, want := got[i*width+k], clean[i*width+k]
+			switch {
+			case reads && (k < 32 && bad == "key" || k == 3) && finite(float64(value)):
+				t.Fatalf("KV %v, read by %v: row %d, value %d is %v after a %s that is not finite", kv, reader, i, k, value, bad)
+			case !reads && value != want:
+				t.Fatalf("KV %v, read by %v: row %d, value %d is %v, want %v: it never reads the bad %s", kv, reader, i, k, value, want, bad)
 			}
 		}
 	}

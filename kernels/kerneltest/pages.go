@@ -128,7 +128,7 @@ func checkHandOver(t *testing.T, a, b *machine, ids []int32, check func(got, wan
 // values that the format holds exactly.
 func checkForm(t *testing.T, d op.Device, opt op.CompileOptions) {
 	shape := attentionShape{qHeads: 4, heads: 2, headDim: 64, positions: op.PageTokens}
-	p := attentionProgram(t, newSource(33), shape, opt.KV, false)
+	p := attentionProgram(t, newSource(33), shape, opt.KV, op.F32, false)
 	rows := sequence(0, 0, newSource(34).tokens(shape.positions, vocab))
 	var forms [2][]byte
 	for i, m := range []*machine{compile(t, d, p, opt), compileRef(t, p, opt)} {

@@ -18,6 +18,9 @@ type Tolerance struct {
 	// For keys and values that the format rounds: where one lies half way between
 	// two levels, a device may take the other.
 	AttentionF16, AttentionQ8 float64
+	// Added where quantised weights read the output and pages are not F32: a device
+	// may keep V and the weights of positions in BF16.
+	AttentionCoarse float64
 	// With weights in F32, F16 or BF16, or inputs on a grid; and with quantised weights.
 	MatMulFloat, MatMulQuant float64
 	LogitsQuant              float64 // MatMulQuant of the last product, whose input is finer
@@ -48,6 +51,8 @@ var Tolerances = map[string]Tolerance{
 		// A key or value on the other side: 2^-11 of it, or 1/127 of its group's
 		// largest, which is up to 4 times the mean.
 		AttentionF16: 2e-3, AttentionQ8: 4.0 / 127,
+		// 2^-9 of a weight and of a value, which is up to 4 times the mean.
+		AttentionCoarse: 2 * 4.0 / 512,
 		// sqrt(8960) additions' worth of u, times 5.
 		MatMulFloat: 3e-5,
 		// 6 standard deviations: the largest of some thousand errors is 4, and
