@@ -109,6 +109,7 @@ func (c Context) String() string {
 type Completer struct {
 	engine    engine.Engine
 	retriever *retrieve.Retriever
+	speed     speed // of the engine
 	now       func() time.Time
 }
 

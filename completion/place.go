@@ -22,11 +22,13 @@ const idle = 2 * time.Second
 // of them, and prefilling all of a prompt at every pause would only make heat.
 const chunksAge = time.Minute
 
-// Tokens of a brief place: some ten lines above the cursor and three below, which
-// two cores prefill in a third of a second.
+// A brief place shows what the engine prefills in briefTime, within these tokens:
+// at most some ten lines above the cursor and three below, and some three and one
+// where a large model is slow. A fifth of them is suffix.
 const (
-	briefPrefixTokens = 128
-	briefSuffixTokens = 32
+	briefTime      = 250 * time.Millisecond
+	briefTokensMin = 48
+	briefTokensMax = 160
 )
 
 // place is where somebody types, and what prompts show there beside the text
@@ -68,7 +70,8 @@ func (c *Completer) newPlace(doc Document, opts Options, earlier *place) *place 
 // briefPlace is doc's place with the lines around the cursor alone.
 func (c *Completer) briefPlace(doc Document) *place {
 	p := &place{after: doc.Text[doc.Offset:], brief: true, repository: func() repository { return repository{} }}
-	w := prompt.Window{PrefixTokens: briefPrefixTokens, SuffixTokens: briefSuffixTokens}
+	tokens := c.speed.within(briefTime, briefTokensMin, briefTokensMax)
+	w := prompt.Window{PrefixTokens: tokens - tokens/5, SuffixTokens: tokens / 5}
 	fim := w.Near(doc.Text[:doc.Offset], p.after, c.engine.CountTokens)
 	p.suffix, p.from = fim.Suffix, doc.Offset-len(fim.Prefix)
 	return p

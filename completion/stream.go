@@ -71,6 +71,7 @@ func (s *stream) run(ctx context.Context, c *Completer, path string, at *place, 
 	if late {
 		res.Stop = timeUp
 	}
+	c.speed.learn(res.PrefillTokens, res.Prefill)
 	if err != nil {
 		err = fmt.Errorf("completion: %s, layout %s: %w", path, layout.Name(), err)
 	}
