@@ -61,9 +61,9 @@ func TestModelDraftedText(t *testing.T) {
 		for name, path := range map[string]string{"itself": tiny(t, "tiny-qwen2"), "stranger": stranger(t)} {
 			drafting := openDrafting(t, e, path)
 			random := rand.New(rand.NewPCG(12, 12))
-			rounds := 40
+			rounds := 15
 			if e.device.Name() == "ref" {
-				rounds = 6
+				rounds = 3
 			}
 			for range rounds {
 				drafting.eager(t)

@@ -130,7 +130,7 @@ func (l *Local) load(ctx context.Context, opt Options) (err error) {
 		if l.drafts, err = openDraftModel(ctx, l, opt); err == nil {
 			small := l.drafts.local.info
 			l.info.DraftModel, l.info.WeightBytes, l.info.CacheBytes = small.Model, l.info.WeightBytes+small.WeightBytes, l.info.CacheBytes+small.CacheBytes
-		} else if !withoutDraftModel(opt, err) {
+		} else if ctx.Err() != nil || !withoutDraftModel(opt, err) {
 			return err
 		}
 	}
