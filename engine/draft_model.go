@@ -31,7 +31,7 @@ const (
 type draftModel struct {
 	local   *Local  // safe for concurrent use
 	big     *placed // what it drafts for
-	ratio   float64 // of the weights' bytes: what its work costs before that is measured
+	ratio   float64 // of the weights' bytes: what its steps cost before that is measured
 	share   float64 // of its tokens accepted
 	dropped bool    // it failed, and is not asked again
 
@@ -144,14 +144,11 @@ func (m *draftModel) step() float64 {
 // catchUp is what computing rows of the text costs, in the big model's steps of
 // one row, before the first token can be drafted.
 func (m *draftModel) catchUp(rows int) float64 {
-	perRow := m.local.decode.cost.perRow
+	perRow := m.local.decode.cost.perRow / m.big.cost.one
 	if perRow == 0 {
-		perRow = m.ratio * m.big.cost.perRow
+		perRow = m.ratio * rowFirst
 	}
-	if perRow == 0 {
-		perRow = m.step() * m.big.cost.one
-	}
-	return float64(max(rows-fewRows, 0)) * perRow / m.big.cost.one
+	return float64(max(rows-fewRows, 0)) * perRow
 }
 
 // forget moves what was learned towards what was first believed, for each token

@@ -3,7 +3,6 @@ package engine
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"os"
@@ -317,7 +316,7 @@ func TestModelLength(t *testing.T) {
 // TestModelCatchUp: a prompt that the draft model does not know is worth
 // computing only for a text that has gone on for long enough.
 func TestModelCatchUp(t *testing.T) {
-	big := &placed{cost: cost{one: 1, perRow: 0.1}}
+	big := &placed{cost: cost{one: 1}}
 	small := &placed{cost: cost{one: 0.1}}
 	m := &draftModel{local: &Local{decode: small}, big: big, ratio: 0.1, share: believedModel}
 	for _, test := range []struct {
@@ -347,6 +346,7 @@ func TestRealDraftModel(t *testing.T) {
 		"def quicksort(numbers):\n    \"\"\"Sort a list of numbers.\"\"\"\n",
 		"Once upon a time in a village by the sea there lived",
 	} {
+		l.eager(t)
 		req := Request{Prompt: textPiece(code), MaxTokens: 48}
 		want := generate(t, plain, req)
 		begin := time.Now()
@@ -356,7 +356,9 @@ func TestRealDraftModel(t *testing.T) {
 		}
 		t.Logf("%d tokens, %d drafted, %d accepted in %v", got.DecodedTokens, got.Drafted, got.Accepted, time.Since(begin))
 	}
-	if s := l.Stats(); s.ModelAccepted == 0 || s.ModelAccepted > s.ModelDrafted {
-		t.Error(fmt.Sprintf("%+v", s))
+	s := l.Stats()
+	if s.ModelAccepted == 0 {
+		t.Errorf("%+v", s)
 	}
+	t.Logf("the draft model drafted %d tokens, of which %d were accepted", s.ModelDrafted, s.ModelAccepted)
 }

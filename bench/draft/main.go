@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"tandem/bench/speed"
 	"tandem/engine"
@@ -182,6 +183,22 @@ func (r row) print(name string) {
 	fmt.Println()
 }
 
+// rest waits until the engine has nothing to do. A draft model computes a prompt
+// when somebody pauses, which the rounds never do.
+func (w way) rest(ctx context.Context) {
+	const pause = 300 * time.Millisecond
+	for before := int64(-1); ctx.Err() == nil; time.Sleep(pause) {
+		rows := int64(0)
+		for _, d := range w.engine.Stats().Devices {
+			rows += d.Rows
+		}
+		if rows == before {
+			return
+		}
+		before = rows
+	}
+}
+
 // measure continues a prompt in all ways, again and again, after one round that
 // does not count.
 func measure(ctx context.Context, ways []way, prompt string, o options) (row, error) {
@@ -200,6 +217,9 @@ func measure(ctx context.Context, ways []way, prompt string, o options) (row, er
 			}
 			if i == 0 {
 				plain = res.Text
+			}
+			if round == 0 {
+				w.rest(ctx)
 			}
 			if res.Text != plain {
 				return row{}, fmt.Errorf("the texts differ: %q plain, %q %s", plain, res.Text, w.name)
