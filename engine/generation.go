@@ -200,7 +200,7 @@ func (g *generation) compute() error {
 		g.drafter.model = g.l.drafts
 		j.ask = func(n int, cost func(k int) float64) *job {
 			if g.heal != nil && !g.heal.Done() {
-				n = 0 // the draft model does not know the bytes that must come
+				return nil // the draft model does not know the bytes that must come
 			}
 			return g.drafter.ask(j, min(n, g.draftable()), g.result.DecodedTokens, cost)
 		}
