@@ -74,7 +74,8 @@ func TestModelDraftedText(t *testing.T) {
 			}
 			s := drafting.Stats()
 			t.Logf("%s: %+v", name, s)
-			if s.ModelDrafted == 0 || (name == "itself") != (s.ModelAccepted > s.ModelDrafted/2) {
+			// What is sampled at a temperature is not always what is likeliest.
+			if s.ModelDrafted == 0 || (name == "itself") != (s.ModelAccepted > s.ModelDrafted/4) {
 				t.Errorf("%s: %d tokens drafted, %d accepted", name, s.ModelDrafted, s.ModelAccepted)
 			}
 		}
