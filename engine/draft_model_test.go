@@ -159,6 +159,7 @@ func TestModelDraftCancel(t *testing.T) {
 	if generate(t, l, Request{IDs: idsFrom(1, 40), MaxTokens: 20}); l.Stats().ModelAccepted == 0 {
 		t.Errorf("%+v", l.Stats())
 	}
+	l.drafts.following.Wait() // that holds pages, too
 	for _, d := range l.Stats().Devices {
 		if d.Cache.KeptPages+d.Cache.FreePages != d.Cache.Pages {
 			t.Errorf("pages are lost: %+v", d)
