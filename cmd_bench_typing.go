@@ -76,7 +76,7 @@ func (c *benchTypingCmd) server(a *app) (typing.Start, error) {
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"lsp", "--model", a.Model, "--device", a.Device, "--kv", a.KV, "--log-level", a.LogLevel,
+	args := []string{"lsp", "--model", a.Model, "--draft-model", a.DraftModel, "--device", a.Device, "--kv", a.KV, "--log-level", a.LogLevel,
 		"--threads", strconv.Itoa(a.Threads), "--tokens", strconv.Itoa(a.Tokens), "--context", strconv.Itoa(a.Context)}
 	for flag, value := range map[string]string{"--prefill-device": a.PrefillDevice, "--decode-device": a.DecodeDevice, "--config": a.Config} {
 		if value != "" {

@@ -67,6 +67,7 @@ type planned struct {
 	ISA     string `json:"isa"` // of the device that prefills
 	Threads int    `json:"threads"`
 	KV      string `json:"kv"`
+	Draft   string `json:"draft_model"` // path of the model that drafts, "" for none
 	Why     string `json:"why"`
 }
 
@@ -97,7 +98,7 @@ func (c *doctorCmd) Run(a *app) error {
 	for _, name := range deviceNames {
 		d.Devices = append(d.Devices, d.findDevice(name, a.Threads))
 	}
-	d.findModel(a.Model)
+	d.findModel(a.flags)
 	d.plan(a.flags)
 	if a.JSON {
 		return printJSON(a.out, d)
@@ -115,9 +116,9 @@ func (d *diagnosis) findDevice(name string, threads int) deviceFound {
 	return deviceFound{Info: device.Info()}
 }
 
-func (d *diagnosis) findModel(model string) {
-	d.Model.Name = model
-	path, known, err := models.Resolve("", model)
+func (d *diagnosis) findModel(f flags) {
+	d.Model.Name = f.Model
+	path, known, err := models.Resolve("", f.Model)
 	if known != nil {
 		d.Model.Name, d.Model.Bytes, d.Model.Arch = known.Name, known.Bytes, known.Arch
 	}
@@ -126,20 +127,26 @@ func (d *diagnosis) findModel(model string) {
 		return
 	}
 	d.Model.Path = path
-	f, err := gguf.Open(path)
+	file, err := gguf.Open(path)
 	if err != nil {
 		d.Problems = append(d.Problems, oneLine(err))
 		return
 	}
-	defer f.Close()
-	d.Model.Arch = f.Arch()
+	defer file.Close()
+	d.Model.Arch = file.Arch()
 	if info, err := os.Stat(path); err == nil {
 		d.Model.Bytes = info.Size()
 	}
+	needed := d.Model.Bytes
+	if d.Use.Draft, err = f.draftPath(known); err != nil {
+		d.Problems = append(d.Problems, oneLine(err))
+	} else if info, err := os.Stat(d.Use.Draft); err == nil {
+		needed += info.Size()
+	}
 	// Weights are repacked into memory of their own beside the mapped file.
-	if free := d.Memory.AvailableBytes; free > 0 && d.Model.Bytes > free {
-		d.Problems = append(d.Problems, fmt.Sprintf("%s needs %s and %s are free: choose a smaller model with --model",
-			d.Model.Name, bytesText(d.Model.Bytes), bytesText(free)))
+	if free := d.Memory.AvailableBytes; free > 0 && needed > free {
+		d.Problems = append(d.Problems, fmt.Sprintf("%s needs %s, with its draft model if it has one, and %s are free: choose a smaller model with --model",
+			d.Model.Name, bytesText(needed), bytesText(free)))
 	}
 }
 
@@ -193,6 +200,7 @@ func (d *diagnosis) print(a *app) error {
 	row("settings", "%s", orNone(d.Settings.File))
 	row("log", "%s", orNone(d.Settings.Log))
 	row("would use", "prefill on %s, decode on %s, keys and values in %s", d.Use.Prefill, d.Use.Decode, d.Use.KV)
+	row("draft model", "%s", orNone(d.Use.Draft))
 	row("because", "%s", d.Use.Why)
 	for _, p := range d.Problems {
 		row("problem", "%s", p)

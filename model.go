@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -29,7 +30,11 @@ func openModel(a *app) (*loaded, error) {
 // loadModel loads the model that the flags name, and tells progress the share done.
 func loadModel(ctx context.Context, a *app, progress func(share float64)) (*loaded, error) {
 	start := time.Now()
-	path, _, err := models.Resolve("", a.Model)
+	path, known, err := models.Resolve("", a.Model)
+	if err != nil {
+		return nil, err
+	}
+	draftPath, err := a.draftPath(known)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +46,7 @@ func loadModel(ctx context.Context, a *app, progress func(share float64)) (*load
 	if m.devices, err = openDevices(a.flags); err != nil {
 		return nil, err
 	}
-	opt := engine.Options{Path: path, KV: kv, MaxTokens: a.Context}
+	opt := engine.Options{Path: path, KV: kv, MaxTokens: a.Context, DraftPath: draftPath, DraftOptional: a.DraftModel == draftAuto}
 	opt.Prefill = m.executor(m.devices.prefill)
 	opt.Decode = opt.Prefill
 	if m.devices.decode != m.devices.prefill {
@@ -55,13 +60,40 @@ func loadModel(ctx context.Context, a *app, progress func(share float64)) (*load
 	}
 	m.loadTime = time.Since(start)
 	info := m.engine.Info()
-	a.log.Info("loaded", "model", info.Model, "path", info.Path, "prefill", info.PrefillDevice, "decode", info.DecodeDevice,
+	a.log.Info("loaded", "model", info.Model, "path", info.Path, "prefill", info.PrefillDevice, "decode", info.DecodeDevice, "draft_model", info.DraftModel,
 		"weight_bytes", info.WeightBytes, "cache_bytes", info.CacheBytes, "time", m.loadTime)
 	if a.Context > info.MaxTokens {
 		m.close()
 		return nil, fmt.Errorf("--context %d: %s was made for %d tokens", a.Context, a.Model, info.MaxTokens)
 	}
 	return m, nil
+}
+
+// What --draft-model means beside a model's name or path.
+const (
+	draftAuto = "auto"
+	draftNone = "none"
+)
+
+// draftPath is the file of the model that drafts for known, which is nil for a
+// model that was given by its path; "" for none. What was not asked for by name
+// need not be here.
+func (f flags) draftPath(known *models.Model) (string, error) {
+	switch {
+	case f.DraftModel == draftNone, f.DraftModel == draftAuto && (known == nil || known.Drafter == ""):
+		return "", nil
+	case f.DraftModel == draftAuto:
+		path, _, err := models.Resolve("", known.Drafter)
+		if errors.Is(err, models.ErrNotPulled) {
+			return "", nil
+		}
+		return path, err
+	}
+	path, _, err := models.Resolve("", f.DraftModel)
+	if err != nil {
+		return "", fmt.Errorf("--draft-model: %w", err)
+	}
+	return path, nil
 }
 
 func (m *loaded) executor(d op.Device) *engine.Executor {

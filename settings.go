@@ -22,6 +22,7 @@ const defaultModel = "qwen2.5-coder-0.5b"
 // that is worth keeping.
 type flags struct {
 	Model         string `default:"${defaultModel}" placeholder:"NAME|PATH" help:"Model: a name that 'tandem models' lists, or the path of a GGUF file (default ${default})."`
+	DraftModel    string `default:"auto" placeholder:"auto|none|NAME|PATH" help:"Small model with the same vocabulary that drafts for the model where look-up finds nothing. auto: for one of 7B and more (untried by the project) the smallest of its family, if that is here; none: no model drafts (default ${default})."`
 	Device        string `default:"cpu" enum:"${devices}" placeholder:"NAME" help:"Processor to compute on: ${enum} (default ${default})."`
 	PrefillDevice string `default:"" enum:"${devices}," placeholder:"NAME" help:"Processor for prompts, if another than --device."`
 	DecodeDevice  string `default:"" enum:"${devices}," placeholder:"NAME" help:"Processor for generated tokens, if another than --device."`

@@ -23,6 +23,7 @@ const maxFileBytes = 1 << 20
 type Config struct {
 	// Flags of the same name.
 	Model         string `toml:"model"`
+	DraftModel    string `toml:"draft_model"`
 	Device        string `toml:"device"`
 	PrefillDevice string `toml:"prefill_device"`
 	DecodeDevice  string `toml:"decode_device"`

@@ -12,6 +12,7 @@ func TestLoad(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "config.toml")
 	text := `# every key
 model = "smollm2-135m"
+draft_model = "none"
 device = "cpu"
 prefill_device = "cpu"
 decode_device = "ref"
@@ -43,7 +44,7 @@ idle_unload_minutes = 5
 	}
 	off, five := false, 5.0
 	want := Config{
-		Model: "smollm2-135m", Device: "cpu", PrefillDevice: "cpu", DecodeDevice: "ref",
+		Model: "smollm2-135m", DraftModel: "none", Device: "cpu", PrefillDevice: "cpu", DecodeDevice: "ref",
 		KV: "q8_0", Threads: 3, Context: 4096, Tokens: 17,
 		Pull: Pull{Hub: "https://hub.example", Mirror: "/srv/models", Proxy: "http://proxy.example:3128"},
 		Log:  Log{Level: "debug", File: "/var/log/tandem.log", SourceText: true},

@@ -26,7 +26,11 @@ var draftLens = [...]int{1, 2, 3, 5, 7, 9, draftMax}
 type drafter struct {
 	lookup lookup
 	shares [len(believed)]float64 // of tokens accepted, by kind of match
-	kind   int                    // of the last draft's match
+	kind   int                    // of the last draft's match, or byModel
+
+	model *draftModel // asked where look-up finds nothing; nil without one
+	asked int         // tokens of the sequence when ask was last called
+	ready []int32     // what draft gives for so many
 }
 
 // believed is the share of tokens accepted before anything was verified, by the
@@ -41,10 +45,32 @@ func kindOf(match int) int {
 	return kind
 }
 
+// ask prepares what draft gives behind j's tokens. If the draft model is to make
+// that, it gives the job to wait for. said is how many tokens j's text has.
+func (d *drafter) ask(j *job, n, said int, cost func(k int) float64) *job {
+	if d.asked == len(j.tokens) {
+		return nil
+	}
+	d.ready = d.look(j.tokens, n, cost)
+	d.asked = len(j.tokens)
+	if d.ready != nil || n == 0 {
+		return nil
+	}
+	return d.model.ask(j, n, said, func(drafted []int32) { d.ready, d.kind = drafted, byModel })
+}
+
 // draft gives at most n tokens that may follow tokens, which are those of the
 // last call and what came since. cost(k) is what a step costs in which k are
 // verified.
 func (d *drafter) draft(tokens []int32, n int, cost func(k int) float64) []int32 {
+	if d.asked == len(tokens) {
+		return d.ready[:min(n, len(d.ready))]
+	}
+	return d.look(tokens, n, cost)
+}
+
+// look is draft by look-up.
+func (d *drafter) look(tokens []int32, n int, cost func(k int) float64) []int32 {
 	if d.lookup.last == nil {
 		d.shares = believed
 	}
@@ -54,7 +80,7 @@ func (d *drafter) draft(tokens []int32, n int, cost func(k int) float64) []int32
 		return nil
 	}
 	d.kind = kindOf(match)
-	n = draftLen(d.shares[d.kind], min(n, draftMax), cost)
+	n, _ = draftLen(d.shares[d.kind], min(n, draftMax), cost)
 	if n == 0 {
 		d.shares[d.kind] += forgetWeight * (believed[d.kind] - d.shares[d.kind])
 		return nil
@@ -70,21 +96,30 @@ func (d *drafter) draft(tokens []int32, n int, cost func(k int) float64) []int32
 
 // verified learns from the last draft: that so many of its tokens were accepted.
 func (d *drafter) verified(drafted, accepted int) {
-	share := &d.shares[d.kind]
+	if d.kind == byModel {
+		d.model.verified(drafted, accepted)
+		return
+	}
+	d.shares[d.kind] = learned(d.shares[d.kind], drafted, accepted)
+	d.lookup.at += accepted
+}
+
+// learned is the share of tokens accepted after so many more were.
+func learned(share float64, drafted, accepted int) float64 {
 	for range accepted {
-		*share += acceptWeight * (1 - *share)
+		share += acceptWeight * (1 - share)
 	}
 	if accepted < drafted {
-		*share -= acceptWeight * *share
+		share -= acceptWeight * share
 	}
-	d.lookup.at += accepted
+	return share
 }
 
 // draftLen is how many of n tokens to verify so that a step gives the most
 // tokens for its cost, if each is accepted with probability share as long as
-// all before it are.
-func draftLen(share float64, n int, cost func(k int) float64) int {
-	best, most := 0, 1/cost(0)
+// all before it are, and how many tokens for a cost of 1 that are.
+func draftLen(share float64, n int, cost func(k int) float64) (best int, most float64) {
+	most = 1 / cost(0)
 	tokens, chance, counted := 1.0, 1.0, 0
 	for _, k := range draftLens {
 		k = min(k, n)
@@ -96,7 +131,7 @@ func draftLen(share float64, n int, cost func(k int) float64) int {
 			best, most = k, tokens/cost(k)
 		}
 	}
-	return best
+	return best, most
 }
 
 // lookup finds the longest match of a sequence's last tokens in the sequence

@@ -114,7 +114,8 @@ type Info struct {
 	Path          string `json:"path"`
 	PrefillDevice string `json:"prefill_device"`
 	DecodeDevice  string `json:"decode_device"`
-	MaxTokens     int    `json:"max_tokens"` // context in use
-	WeightBytes   int64  `json:"weight_bytes"`
-	CacheBytes    int64  `json:"cache_bytes"` // KV pages
+	MaxTokens     int    `json:"max_tokens"`   // context in use
+	DraftModel    string `json:"draft_model"`  // name in its weight file, "" without one
+	WeightBytes   int64  `json:"weight_bytes"` // with the draft model's
+	CacheBytes    int64  `json:"cache_bytes"`  // KV pages, with the draft model's
 }

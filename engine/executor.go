@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -68,12 +69,18 @@ type job struct {
 	// their own, and verified is told how many that were.
 	draft    func(n int, cost func(k int) float64) []int32
 	verified func(drafted, accepted int)
+	// ask, if set, is called before draft in steps that j has for itself, with
+	// the same arguments. It may give a job of another model, for j to wait for.
+	ask func(n int, cost func(k int) float64) *job
+	// ended, if set, is called when the job is done.
+	ended func(err error)
 
 	seq      *kvcache.Sequence // nil while it has no pages
 	hasBegun bool
 	reached  int     // the most tokens that were ever cached or computed
 	rows     int     // of tokens in the current step
 	drafted  []int32 // verified in the current step
+	asked    *job    // j waits for it; nil for none
 	unhook   func() bool
 	err      error // once done is closed
 	done     chan struct{}
@@ -232,13 +239,26 @@ func (e *Executor) guarded(work func() bool) (ok bool) {
 	return work()
 }
 
-// finish takes j out of the executor.
+// errUnneeded ends a job whose asker ended.
+var errUnneeded = errors.New("nobody waits for it any more")
+
+// finish takes j out of the executor, if it is there, and what it waits for.
 func (e *Executor) finish(j *job, err error) {
-	e.active = slices.DeleteFunc(e.active, func(a *job) bool { return a == j })
+	i := slices.Index(e.active, j)
+	if i < 0 {
+		return
+	}
+	e.active = slices.Delete(e.active, i, i+1)
+	if j.asked != nil {
+		e.finish(j.asked, errUnneeded)
+	}
 	j.unhook()
 	j.suspend()
 	j.on.publish()
 	j.err = err
+	if j.ended != nil {
+		j.ended(err)
+	}
 	close(j.done)
 }
 

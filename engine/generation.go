@@ -196,6 +196,15 @@ func (g *generation) compute() error {
 			g.drafter.verified(drafted, accepted)
 		}
 	}
+	if g.l.drafts != nil {
+		g.drafter.model = g.l.drafts
+		j.ask = func(n int, cost func(k int) float64) *job {
+			if g.heal != nil && !g.heal.Done() {
+				return nil // the draft model does not know the bytes that must come
+			}
+			return g.drafter.ask(j, min(n, g.draftable()), g.result.DecodedTokens, cost)
+		}
+	}
 	j.began = func(cached int) { g.result.CachedTokens = max(cached-g.elsewhere, 0) }
 	err := g.l.decode.executor.run(j)
 	g.result.PrefillTokens = max(g.result.PrefillTokens, min(j.reached, len(g.prompt))-g.result.CachedTokens)

@@ -29,6 +29,12 @@ type Options struct {
 	PoolTokens      int      // positions in each KV pool, at least MaxTokens; 0: twice MaxTokens
 	ColdBytes       int64    // host memory for evicted pages of each pool; 0: none
 	NoDraft         bool     // decode one token in each step
+	// DraftPath, if set, is a small GGUF file with the same vocabulary that drafts
+	// where look-up finds nothing; it runs where Decode does. With DraftOptional one
+	// that cannot be used is left out, with a line in the log, as is in any case one
+	// for which there is not enough memory.
+	DraftPath     string
+	DraftOptional bool
 	// Progress, if set, is told the share of the weights that is loaded.
 	Progress func(share float64)
 }
@@ -46,6 +52,7 @@ type Local struct {
 	decode      *placed
 	info        Info
 	noDraft     bool
+	drafts      *draftModel // nil without one
 
 	closeMu  sync.Mutex
 	closed   bool
@@ -118,6 +125,14 @@ func (l *Local) load(ctx context.Context, opt Options) (err error) {
 		}
 		l.prefill = p
 		l.info.CacheBytes += int64(p.exec.Pages().Len()) * int64(p.exec.Pages().PageBytes())
+	}
+	if opt.DraftPath != "" && !opt.NoDraft {
+		if l.drafts, err = openDraftModel(ctx, l, opt); err == nil {
+			small := l.drafts.local.info
+			l.info.DraftModel, l.info.WeightBytes, l.info.CacheBytes = small.Model, l.info.WeightBytes+small.WeightBytes, l.info.CacheBytes+small.CacheBytes
+		} else if ctx.Err() != nil || !withoutDraftModel(opt, err) {
+			return err
+		}
 	}
 	l.file.Drop() // devices and tokenizer have copied what they need
 	opt.Progress(1)
@@ -201,6 +216,9 @@ func (l *Local) Close() error {
 func (l *Local) free() error {
 	placements := []*placed{l.decode, l.prefill}
 	var errs []error
+	if l.drafts != nil {
+		errs = append(errs, l.drafts.close())
+	}
 	for _, p := range slices.Compact(placements) {
 		if p != nil {
 			errs = append(errs, p.exec.Close())
@@ -237,6 +255,9 @@ func (l *Local) Generate(ctx context.Context, req Request, emit func(text string
 	}
 	err = g.run(ctx, emit)
 	l.count(g.result)
+	if err == nil && l.drafts != nil {
+		l.drafts.follow(g.prompt)
+	}
 	return g.result, err
 }
 
@@ -299,7 +320,11 @@ type Stats struct {
 	DecodedTokens int64 `json:"decoded_tokens"`
 	Drafted       int64 `json:"drafted"`
 	Accepted      int64 `json:"accepted"`
-	// Devices has one entry, or two: prefill, then decode.
+	// Of those, by the draft model and not by look-up.
+	ModelDrafted  int64 `json:"model_drafted"`
+	ModelAccepted int64 `json:"model_accepted"`
+	// Devices has one entry, or two: prefill, then decode. The last one is the
+	// draft model's, if there is one.
 	Devices []DeviceStats `json:"devices"`
 }
 
@@ -311,6 +336,10 @@ func (l *Local) Stats() Stats {
 	s.Devices = []DeviceStats{l.prefill.deviceStats()}
 	if l.decode != l.prefill {
 		s.Devices = append(s.Devices, l.decode.deviceStats())
+	}
+	if l.drafts != nil {
+		s.ModelDrafted, s.ModelAccepted = l.drafts.drafted.Load(), l.drafts.accepted.Load()
+		s.Devices = append(s.Devices, l.drafts.local.decode.deviceStats())
 	}
 	return s
 }

