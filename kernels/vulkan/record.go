@@ -1,0 +1,225 @@
+package vulkan
+
+// #include "binding.h"
+import "C"
+
+import (
+	"context"
+	"slices"
+	"time"
+	"unsafe"
+
+	"tandem/kernels/op"
+)
+
+const (
+	// pieceSteps is how many dispatches one command buffer holds.
+	pieceSteps = 12
+	// submissionMax is how long a submission should take: a cancelled run ends after
+	// those under way, of which there are at most two.
+	submissionMax = 10 * time.Millisecond
+	// recordingsMax bounds the sizes of batches whose commands are kept.
+	recordingsMax = 32
+)
+
+// recording is the commands of one shape of batch, which are submitted again and
+// again. It is cut into pieces, so that a long run can be cancelled between
+// submissions of some of them.
+type recording struct {
+	pieces []C.VkCommandBuffer
+	// each is what a piece takes, measured; 0: not known yet. Then pieces are submitted one by one.
+	each time.Duration
+}
+
+func (r *recording) free(d *Device) {
+	for _, c := range r.pieces {
+		C.commands_free(d.gpu, c)
+	}
+	r.pieces = nil
+}
+
+// recording finds the commands of a shape, or records them.
+func (e *executable) recording(s shape) (*recording, error) {
+	if at := slices.Index(e.recorded, s); at >= 0 {
+		e.recorded = append(slices.Delete(e.recorded, at, at+1), s)
+		return e.recordings[s], nil
+	}
+	if len(e.recorded) == recordingsMax {
+		e.recordings[e.recorded[0]].free(e.dev)
+		delete(e.recordings, e.recorded[0])
+		e.recorded = slices.Delete(e.recorded, 0, 1)
+	}
+	r := &recording{}
+	w := recorder{e: e, shape: s}
+	for from := 0; from < len(e.l.steps); from += pieceSteps {
+		to := min(from+pieceSteps, len(e.l.steps))
+		c, err := w.commands(func(c C.VkCommandBuffer) error {
+			if err := w.steps(c, from, to); err != nil || to < len(e.l.steps) {
+				return err
+			}
+			w.logits(c)
+			return nil
+		})
+		if err != nil {
+			r.free(e.dev)
+			return nil, err
+		}
+		r.pieces = append(r.pieces, c)
+	}
+	e.recordings[s] = r
+	e.recorded = append(e.recorded, s)
+	return r, nil
+}
+
+// recorder writes steps to command buffers, with barriers where they are needed.
+type recorder struct {
+	e             *executable
+	shape         shape
+	reads, writes []int // slots, since the last barrier
+}
+
+// commands records a command buffer that waits for those before it.
+func (w *recorder) commands(record func(c C.VkCommandBuffer) error) (C.VkCommandBuffer, error) {
+	var c C.VkCommandBuffer
+	if err := check("recording", C.commands_begin(w.e.dev.gpu, &c)); err != nil {
+		return nil, err
+	}
+	w.barrier(c) // whatever was submitted before
+	err := record(c)
+	if err == nil {
+		err = check("recording", C.commands_end(w.e.dev.gpu, c))
+	}
+	if err != nil {
+		C.commands_free(w.e.dev.gpu, c)
+		return nil, err
+	}
+	return c, nil
+}
+
+// barrier makes what is recorded next wait for all before it.
+func (w *recorder) barrier(c C.VkCommandBuffer) {
+	C.record_barrier(w.e.dev.gpu, c)
+	w.reads, w.writes = nil, nil
+}
+
+// steps records steps [from, to) of the list.
+func (w *recorder) steps(c C.VkCommandBuffer, from, to int) error {
+	for i := from; i < to; i++ {
+		if err := w.step(c, &w.e.l.steps[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *recorder) step(c C.VkCommandBuffer, s *step) error {
+	call := s.call(w.shape)
+	if call.x == 0 {
+		return nil
+	}
+	pipeline, err := w.e.dev.pipes.get(call.shader, call.threads, call.constants)
+	if err != nil {
+		return err
+	}
+	reads, writes := w.e.l.slotsOf(s.reads), w.e.l.slotsOf(s.writes)
+	if overlap(reads, w.writes) || overlap(writes, w.reads) || overlap(writes, w.writes) {
+		w.barrier(c)
+	}
+	w.reads, w.writes = append(w.reads, reads...), append(w.writes, writes...)
+	C.record_dispatch(w.e.dev.gpu, c, pipeline, unsafe.Pointer(&call.push[0]), C.uint32_t(len(call.push)), C.uint32_t(call.x), C.uint32_t(call.y), C.uint32_t(call.z))
+	return nil
+}
+
+// logits copies them to the host.
+func (w *recorder) logits(c C.VkCommandBuffer) {
+	w.copyOut(c, w.e.p.Logits, w.shape.selected)
+}
+
+// copyOut copies the first rows of a value's floats to the start of readback.
+func (w *recorder) copyOut(c C.VkCommandBuffer, v op.Value, rows int) {
+	e := w.e
+	if bytes := 4 * rows * e.p.Values[v].Width; bytes > 0 {
+		w.barrier(c)
+		at := e.slotAt[e.l.memory[e.l.floats[v]].slot]
+		C.record_copy(e.dev.gpu, c, e.values.buffer.handle, C.uint64_t(at), e.readback.buffer.handle, 0, C.uint64_t(bytes))
+	}
+	C.record_host_barrier(e.dev.gpu, c)
+}
+
+// play submits r's pieces, some at a time, while ctx lasts, and waits for them.
+func (d *Device) play(ctx context.Context, r *recording) error {
+	atOnce := 1
+	if r.each > 0 {
+		atOnce = max(1, int(submissionMax/r.each))
+	}
+	start, next, under := time.Now(), 0, 0 // under: submissions under way
+	slot := 0
+	var err error
+	for next < len(r.pieces) && err == nil && ctx.Err() == nil {
+		if under == C.SLOTS {
+			err = check("waiting", C.wait_done(d.gpu, C.int(slot))) // the older one
+			under--
+		}
+		if err == nil {
+			n := min(atOnce, len(r.pieces)-next)
+			err = check("submitting", C.submit(d.gpu, C.int(slot), &r.pieces[next], C.uint32_t(n)))
+			next, under, slot = next+n, under+1, (slot+1)%C.SLOTS
+		}
+	}
+	for ; under > 0 && err == nil; under-- {
+		err = check("waiting", C.wait_done(d.gpu, C.int((slot+C.SLOTS-under)%C.SLOTS)))
+	}
+	if err != nil {
+		d.lost = true
+		return err
+	}
+	if next == len(r.pieces) {
+		r.each = max(1, time.Since(start)/time.Duration(len(r.pieces)))
+	}
+	return ctx.Err()
+}
+
+// once records commands, runs them and frees them.
+func (w *recorder) once(record func(c C.VkCommandBuffer) error) error {
+	c, err := w.commands(record)
+	if err != nil {
+		return err
+	}
+	r := &recording{pieces: []C.VkCommandBuffer{c}}
+	defer r.free(w.e.dev)
+	return w.e.dev.play(context.Background(), r)
+}
+
+// walk runs the steps up to each tapped value, and shows it.
+func (e *executable) walk(ctx context.Context, b *op.Batch, s shape) error {
+	from := 0
+	for i := range e.l.steps {
+		last := i == len(e.l.steps)-1
+		if !e.l.steps[i].tapped && !last {
+			continue
+		}
+		w := recorder{e: e, shape: s}
+		v := e.l.steps[i].value
+		rows := e.l.rows(v, s)
+		err := w.once(func(c C.VkCommandBuffer) error {
+			err := w.steps(c, from, i+1)
+			w.copyOut(c, v, rows)
+			return err
+		})
+		if err == nil {
+			err = ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		if e.l.steps[i].tapped {
+			b.Tap(e.p.Values[v].Name, words[float32](e.readback, 0, rows*e.p.Values[v].Width))
+		}
+		from = i + 1
+	}
+	// The list ends with the logits.
+	return ctx.Err()
+}
+
+// subgroups is how many subgroups a workgroup of so many threads has.
+func (d *Device) subgroups(threads int) int { return threads / int(d.found.subgroup) }

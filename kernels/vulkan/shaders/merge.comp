@@ -1,0 +1,39 @@
+#version 460
+// Joins the splits of a row's attention in their order; a thread takes 4 values of
+// the row. KEEP and TWINS as in norm.comp.
+#include "base.glsl"
+#include "quantise.glsl"
+#include "attention.glsl"
+
+layout(constant_id = 2) const bool KEEP = true;
+layout(constant_id = 3) const uint TWINS = 0;
+layout(constant_id = 4) const uint DIM = 64;
+layout(constant_id = 5) const uint Q_HEADS = 14;
+
+layout(push_constant) uniform Push {
+	uint64_t partials, positions, to, quants, meta;
+	uint rows;
+};
+
+void main()
+{
+	uint row = gl_WorkGroupID.y, i = gl_WorkGroupID.x * THREADS + thread();
+	const uint dim4 = DIM / 4, width4 = Q_HEADS * dim4;
+	if (i >= width4) return; // the 8 threads of a group go on together
+	uint position = Words(positions).at[row], splits = position / split_keys(position) + 1;
+	uint at = (row * Q_HEADS + i / dim4) * SPLITS_MAX;
+	Vectors sums = Vectors(partials + uint64_t(rows) * Q_HEADS * SPLITS_MAX * 8);
+	float top = uintBitsToFloat(0xff800000u), total = 0;
+	for (uint s = 0; s < splits; s++) top = max(top, uintBitsToFloat(Pairs(partials).at[at + s].x));
+	vec4 v = vec4(0);
+	for (uint s = 0; s < splits; s++) {
+		vec2 ml = uintBitsToFloat(Pairs(partials).at[at + s]);
+		float weight = exp(ml.x - top);
+		total += weight * ml.y;
+		v += weight * sums.at[(at + s) * dim4 + i % dim4];
+	}
+	v /= total;
+	if (KEEP) Vectors(to).at[row * width4 + i] = v;
+	for (uint twin = 0; twin < TWINS; twin++)
+		v = quantise(v, quants, meta, (row * TWINS + twin) * (width4 / 8) + i / 8, i % 8);
+}
