@@ -31,7 +31,7 @@ struct found {
 	uint64_t heap_bytes, heap_free; // of device-local memory; free: what the driver grants, or the size
 	int unified; // all memory is device-local: it is the host's
 	// What the kernels need, 1 if it is there.
-	int has_1_3, has_int64, has_address, has_dot, has_subgroups, has_subgroup_size;
+	int has_1_3, has_int64, has_address, has_16_bit, has_dot, has_subgroups, has_subgroup_size;
 };
 
 struct vk;

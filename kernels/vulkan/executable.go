@@ -16,9 +16,9 @@ type executable struct {
 	p        *op.Program
 	opt      op.CompileOptions
 	weights  *weights
-	l        *lowering
-	values   *region // of the slots
-	slotAt   []int   // offsets of the slots in it
+	plain    *lowering
+	fused    *lowering
+	values   *region // of the slots of both
 	batch    batchMemory
 	readback *region // logits and tapped values
 	pages    *pages
@@ -66,24 +66,31 @@ func (e *executable) allocate() (err error) {
 	if e.weights, err = newWeights(e.dev, e.p); err != nil {
 		return err
 	}
-	if e.l, err = lower(e); err != nil {
+	if e.plain, err = lower(e, false); err != nil {
 		return err
 	}
-	if e.pages, err = newPages(e.dev, e.l, e.opt); err != nil {
+	if e.fused, err = lower(e, true); err != nil {
 		return err
 	}
-	e.l.slots[partialsMemory] = e.partialsBytes()
-	var l layout
-	for _, bytes := range e.l.slots {
-		e.slotAt = append(e.slotAt, l.add(bytes))
+	if e.pages, err = newPages(e.dev, e.plain, e.opt); err != nil {
+		return err
 	}
-	if e.values, err = e.dev.alloc(deviceMemory, l.bytes, "activations"); err != nil {
+	bytes := 0
+	for _, l := range []*lowering{e.plain, e.fused} {
+		var at layout // of both in turns: they never run at once
+		l.slots[partialsMemory] = e.partialsBytes()
+		for _, slot := range l.slots {
+			l.slotAt = append(l.slotAt, at.add(slot))
+		}
+		bytes = max(bytes, at.bytes)
+	}
+	if e.values, err = e.dev.alloc(deviceMemory, bytes, "activations"); err != nil {
 		return err
 	}
 	most := e.opt.LogitsMax * e.p.Vocab
 	for v, info := range e.p.Values {
 		if info.Name != "" {
-			most = max(most, e.l.rowsMax(op.Value(v))*info.Width)
+			most = max(most, e.plain.rowsMax(op.Value(v))*info.Width)
 		}
 	}
 	if e.readback, err = e.dev.alloc(readbackMemory, 4*most, "logits"); err != nil {
@@ -92,7 +99,7 @@ func (e *executable) allocate() (err error) {
 	if err := e.allocateBatch(); err != nil {
 		return err
 	}
-	e.bytes = int64(e.weights.bytes + l.bytes + 4*most + int(e.batch.region.buffer.bytes))
+	e.bytes = int64(e.weights.bytes + bytes + 4*most + int(e.batch.region.buffer.bytes))
 	return nil
 }
 
@@ -107,16 +114,22 @@ func (e *executable) partialsBytes() int {
 	return bytes
 }
 
-func (e *executable) partials() uint64 { return e.address(partialsMemory) }
+// list is the steps for batches of that shape.
+func (e *executable) list(s shape) *lowering {
+	if s.rows <= fewRows {
+		return e.fused
+	}
+	return e.plain
+}
 
-// address is where a slot's memory is.
-func (e *executable) address(slot int) uint64 { return e.values.address() + uint64(e.slotAt[slot]) }
+// ropes are the frequencies of the tables of rotations, the same in both lists.
+func (e *executable) ropes() [][]float32 { return e.plain.ropes }
 
 func (e *executable) allocateBatch() (err error) {
 	b, n := &e.batch, e.opt.RowsMax
 	var l layout
 	b.tokensAt, b.positionsAt, b.startsAt, b.selectedAt = l.add(4*n), l.add(4*n), l.add(4*n), l.add(4*n)
-	for _, freqs := range e.l.ropes {
+	for _, freqs := range e.ropes() {
 		b.ropesAt = append(b.ropesAt, l.add(8*n*len(freqs)))
 	}
 	// Each row may be of another sequence with a table for every position.
@@ -222,7 +235,7 @@ func (e *executable) load(b *op.Batch) (shape, error) {
 			s.splits *= 2
 		}
 	}
-	for i, freqs := range e.l.ropes {
+	for i, freqs := range e.ropes() {
 		e.loadRope(b.Rows, freqs, words[float32](m.region, m.ropesAt[i], 2*n*len(freqs)))
 	}
 	if n > fewRows {

@@ -12,6 +12,11 @@ import (
 // quantised twin. Memory is shared by what is never needed at once, and a
 // barrier stands before a step that touches memory which others since the last
 // barrier have written, or writes what they have read.
+//
+// There are two lists. The plain one is for batches of many rows, and keeps every
+// named value for those who tap it. The fused one is for up to fewRows rows, where
+// waiting for each other is what costs: products normalise and quantise their
+// input themselves, and q, k and v with their rotation are one step (fuse.go).
 
 // step is one dispatch of the list.
 type step struct {
@@ -42,6 +47,9 @@ type lowering struct {
 	p       *op.Program
 	opt     op.CompileOptions
 	e       *executable
+	fused   bool
+	sources map[op.Value]source   // of twins that products can make themselves
+	picked  map[op.Value]op.Value // what a value is the selected rows of, where nobody needs them apart
 	steps   []step
 	memory  []memory
 	floats  []int  // memory of each value's floats
@@ -51,15 +59,21 @@ type lowering struct {
 	ropes   [][]float32
 	kv      []layerPlace
 	slots   []int // bytes of each
+	slotAt  []int // and where it lies in the executable's values
 }
 
-func lower(e *executable) (*lowering, error) {
-	l := &lowering{p: e.p, opt: e.opt, e: e, memory: make([]memory, fixedMemory)}
+func lower(e *executable, fused bool) (*lowering, error) {
+	l := &lowering{p: e.p, opt: e.opt, e: e, fused: fused, memory: make([]memory, fixedMemory)}
+	l.sources, l.picked = map[op.Value]source{}, map[op.Value]op.Value{}
+	if fused {
+		l.opt.RowsMax = min(l.opt.RowsMax, fewRows)
+		l.opt.LogitsMax = min(l.opt.LogitsMax, fewRows)
+	}
 	n := len(l.p.Values)
 	l.twins, l.columns, l.wanted = make([]int, n), make([]int, n), make([]bool, n)
 	for v, info := range l.p.Values {
 		l.floats = append(l.floats, l.newMemory(l.rowsMax(op.Value(v))*info.Width*4))
-		l.twins[v], l.wanted[v] = -1, info.Name != ""
+		l.twins[v], l.wanted[v] = -1, info.Name != "" && !fused
 	}
 	for _, o := range l.p.Ops {
 		l.findReaders(o)
@@ -72,10 +86,16 @@ func lower(e *executable) (*lowering, error) {
 	if err := l.placeKV(); err != nil {
 		return nil, err
 	}
-	for _, o := range l.p.Ops {
-		if err := l.lowerOp(o); err != nil {
+	for i := 0; i < len(l.p.Ops); {
+		if f, ok := l.findQKV(i); ok {
+			l.lowerQKV(f)
+			i += f.ops
+			continue
+		}
+		if err := l.lowerOp(i); err != nil {
 			return nil, err
 		}
+		i++
 	}
 	l.assignSlots()
 	return l, nil
@@ -136,12 +156,14 @@ func (l *lowering) emit(s step, v op.Value, quantises bool) {
 	}
 	l.steps = append(l.steps, s)
 	if l.twins[v] >= 0 && !quantises {
-		l.steps = append(l.steps, l.quantise(v))
+		l.sources[v] = source{from: v}
+		l.steps = append(l.steps, l.unlessFused(v, l.quantise(v)))
 	}
 }
 
-func (l *lowering) lowerOp(o op.Op) error {
-	switch o := o.(type) {
+// lowerOp appends the steps of op i.
+func (l *lowering) lowerOp(i int) error {
+	switch o := l.p.Ops[i].(type) {
 	case *op.Embed:
 		if o.Table.Rows < l.p.Vocab {
 			return fmt.Errorf("vulkan: %s: %d rows for a vocabulary of %d", o.Table.Name, o.Table.Rows, l.p.Vocab)
@@ -151,7 +173,12 @@ func (l *lowering) lowerOp(o op.Op) error {
 		if len(o.Weight)%groupValues != 0 {
 			return fmt.Errorf("vulkan: a norm of width %d: %w", len(o.Weight), op.ErrNotSupported)
 		}
-		l.emit(l.norm(o), o.Out, true)
+		s := l.norm(o)
+		if !l.wanted[o.Out] {
+			l.sources[o.Out] = source{from: o.In, weight: o.Weight, eps: o.Eps}
+			s = l.unlessFused(o.Out, s)
+		}
+		l.emit(s, o.Out, true)
 	case *op.MatMul:
 		l.emit(l.product(o.In, o.Out, product{weight: o.Weight, bias: o.Bias, residual: o.Residual}), o.Out, false)
 	case *op.GatedMatMul:
@@ -162,6 +189,10 @@ func (l *lowering) lowerOp(o op.Op) error {
 		l.steps = append(l.steps, l.store(o), l.attend(o))
 		l.emit(l.merge(o), o.Out, true)
 	case *op.Select:
+		if l.fused && l.onlyNormed(i) {
+			l.picked[o.Out] = o.In
+			return nil
+		}
 		l.emit(l.selectRows(o), o.Out, false)
 	default:
 		return fmt.Errorf("vulkan: op %T: %w", o, op.ErrNotSupported)

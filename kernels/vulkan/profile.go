@@ -17,7 +17,7 @@ import (
 type profile struct {
 	queries C.VkQueryPool
 	ticks   []uint64
-	costs   []op.Cost // by step
+	costs   map[*step]*op.Cost
 }
 
 // StartProfile measures every run from now on; the sums begin at 0.
@@ -28,8 +28,8 @@ func (e *executable) StartProfile() {
 	if e.dev.found.timestamp_bits == 0 {
 		return // the GPU has no clock
 	}
-	n := len(e.l.steps) + 1
-	p := &profile{ticks: make([]uint64, n), costs: make([]op.Cost, len(e.l.steps))}
+	n := max(len(e.plain.steps), len(e.fused.steps)) + 1
+	p := &profile{ticks: make([]uint64, n), costs: map[*step]*op.Cost{}}
 	if C.queries_create(e.dev.gpu, C.uint32_t(n), &p.queries) >= 0 {
 		e.profile = p
 	}
@@ -50,17 +50,13 @@ func (e *executable) StopProfile() []op.Cost {
 		return nil
 	}
 	var sums []op.Cost
-	for i, c := range e.profile.costs {
-		if c.Calls == 0 {
-			continue
-		}
-		c.Kind, c.Shape = e.l.steps[i].kind, e.l.steps[i].shape
+	for _, c := range e.profile.costs {
 		at := slices.IndexFunc(sums, func(s op.Cost) bool { return s.Kind == c.Kind && s.Shape == c.Shape })
 		if at < 0 {
 			at = len(sums)
 			sums = append(sums, op.Cost{Kind: c.Kind, Shape: c.Shape})
 		}
-		sums[at].Add(c)
+		sums[at].Add(*c)
 	}
 	e.stopProfile()
 	slices.SortStableFunc(sums, func(a, b op.Cost) int { return int(b.Time - a.Time) })
@@ -69,14 +65,14 @@ func (e *executable) StopProfile() []op.Cost {
 
 // measure runs the steps with a timestamp behind each.
 func (e *executable) measure(ctx context.Context, b *op.Batch, s shape) error {
-	p, gpu := e.profile, e.dev.gpu
-	w := recorder{e: e, shape: s}
+	p, gpu, l := e.profile, e.dev.gpu, e.list(s)
+	w := recorder{e: e, l: l, shape: s}
 	err := w.once(func(c C.VkCommandBuffer) error {
 		C.record_reset(gpu, c, p.queries, C.uint32_t(len(p.ticks)))
 		C.record_timestamp(gpu, c, p.queries, 0)
-		for i := range e.l.steps {
+		for i := range l.steps {
 			w.barrier(c)
-			if err := w.step(c, &e.l.steps[i]); err != nil {
+			if err := w.step(c, &l.steps[i]); err != nil {
 				return err
 			}
 			C.record_timestamp(gpu, c, p.queries, C.uint32_t(i+1))
@@ -87,19 +83,24 @@ func (e *executable) measure(ctx context.Context, b *op.Batch, s shape) error {
 	if err != nil {
 		return err
 	}
-	if err := check("timestamps", C.queries_read(gpu, p.queries, C.uint32_t(len(p.ticks)), (*C.uint64_t)(&p.ticks[0]))); err != nil {
+	if err := check("timestamps", C.queries_read(gpu, p.queries, C.uint32_t(len(l.steps)+1), (*C.uint64_t)(&p.ticks[0]))); err != nil {
 		return err
 	}
 	mask := ^uint64(0) >> (64 - uint(e.dev.found.timestamp_bits))
-	for i := range e.l.steps {
-		if e.l.steps[i].call(s).x == 0 {
+	for i := range l.steps {
+		st := &l.steps[i]
+		if st.call(s).x == 0 {
 			continue
 		}
-		c := &p.costs[i]
+		c := p.costs[st]
+		if c == nil {
+			c = &op.Cost{Kind: st.kind, Shape: st.shape}
+			p.costs[st] = c
+		}
 		c.Calls++
 		c.Time += time.Duration(float64((p.ticks[i+1]-p.ticks[i])&mask) * float64(e.dev.found.ns_per_tick))
-		if cost := e.l.steps[i].cost; cost != nil {
-			bytes, ops := cost(b)
+		if st.cost != nil {
+			bytes, ops := st.cost(b)
 			c.Bytes, c.Ops = c.Bytes+bytes, c.Ops+ops
 		}
 	}

@@ -50,11 +50,11 @@ func (e *executable) recording(s shape) (*recording, error) {
 		e.recorded = slices.Delete(e.recorded, 0, 1)
 	}
 	r := &recording{}
-	w := recorder{e: e, shape: s}
-	for from := 0; from < len(e.l.steps); from += pieceSteps {
-		to := min(from+pieceSteps, len(e.l.steps))
+	w := recorder{e: e, l: e.list(s), shape: s}
+	for from := 0; from < len(w.l.steps); from += pieceSteps {
+		to := min(from+pieceSteps, len(w.l.steps))
 		c, err := w.commands(func(c C.VkCommandBuffer) error {
-			if err := w.steps(c, from, to); err != nil || to < len(e.l.steps) {
+			if err := w.steps(c, from, to); err != nil || to < len(w.l.steps) {
 				return err
 			}
 			w.logits(c)
@@ -74,6 +74,7 @@ func (e *executable) recording(s shape) (*recording, error) {
 // recorder writes steps to command buffers, with barriers where they are needed.
 type recorder struct {
 	e             *executable
+	l             *lowering
 	shape         shape
 	reads, writes []int // slots, since the last barrier
 }
@@ -105,7 +106,7 @@ func (w *recorder) barrier(c C.VkCommandBuffer) {
 // steps records steps [from, to) of the list.
 func (w *recorder) steps(c C.VkCommandBuffer, from, to int) error {
 	for i := from; i < to; i++ {
-		if err := w.step(c, &w.e.l.steps[i]); err != nil {
+		if err := w.step(c, &w.l.steps[i]); err != nil {
 			return err
 		}
 	}
@@ -121,7 +122,7 @@ func (w *recorder) step(c C.VkCommandBuffer, s *step) error {
 	if err != nil {
 		return err
 	}
-	reads, writes := w.e.l.slotsOf(s.reads), w.e.l.slotsOf(s.writes)
+	reads, writes := w.l.slotsOf(s.reads), w.l.slotsOf(s.writes)
 	if overlap(reads, w.writes) || overlap(writes, w.reads) || overlap(writes, w.writes) {
 		w.barrier(c)
 	}
@@ -140,7 +141,7 @@ func (w *recorder) copyOut(c C.VkCommandBuffer, v op.Value, rows int) {
 	e := w.e
 	if bytes := 4 * rows * e.p.Values[v].Width; bytes > 0 {
 		w.barrier(c)
-		at := e.slotAt[e.l.memory[e.l.floats[v]].slot]
+		at := w.l.slotAt[w.l.memory[w.l.floats[v]].slot]
 		C.record_copy(e.dev.gpu, c, e.values.buffer.handle, C.uint64_t(at), e.readback.buffer.handle, 0, C.uint64_t(bytes))
 	}
 	C.record_host_barrier(e.dev.gpu, c)
@@ -192,15 +193,15 @@ func (w *recorder) once(record func(c C.VkCommandBuffer) error) error {
 
 // walk runs the steps up to each tapped value, and shows it.
 func (e *executable) walk(ctx context.Context, b *op.Batch, s shape) error {
-	from := 0
-	for i := range e.l.steps {
-		last := i == len(e.l.steps)-1
-		if !e.l.steps[i].tapped && !last {
+	from, l := 0, e.plain
+	for i, st := range l.steps {
+		last := i == len(l.steps)-1
+		if !st.tapped && !last {
 			continue
 		}
-		w := recorder{e: e, shape: s}
-		v := e.l.steps[i].value
-		rows := e.l.rows(v, s)
+		w := recorder{e: e, l: l, shape: s}
+		v := st.value
+		rows := l.rows(v, s)
 		err := w.once(func(c C.VkCommandBuffer) error {
 			err := w.steps(c, from, i+1)
 			w.copyOut(c, v, rows)
@@ -212,7 +213,7 @@ func (e *executable) walk(ctx context.Context, b *op.Batch, s shape) error {
 		if err != nil {
 			return err
 		}
-		if e.l.steps[i].tapped {
+		if st.tapped {
 			b.Tap(e.p.Values[v].Name, words[float32](e.readback, 0, rows*e.p.Values[v].Width))
 		}
 		from = i + 1

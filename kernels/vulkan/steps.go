@@ -19,18 +19,19 @@ const (
 	// attention in splits. A row's bits are the same in all batches up to it.
 	fewRows = 8
 
-	// Threads of the workgroups. Those of attend.comp are at least a chunk of keys.
-	rowThreads    = 256
+	// Threads of the workgroups. norm.comp has as many as few.comp, which may do the
+	// same, so that both add in the same order.
 	itemThreads   = 128
 	fewThreads    = 128
 	manyThreads   = 256
 	attendThreads = 128
 
-	manyTile  = 64 // rows and columns of a workgroup of many.comp
-	fewTile   = 2  // rows of a subgroup of few.comp
-	chunkKeys = 64 // of attention.glsl, like the next
-	splitsMax = 32
-	groupMax  = 8 // query heads of a workgroup of attend.comp
+	manyTile     = 64   // rows and columns of a workgroup of many.comp
+	fewTile      = 2    // rows of a subgroup of few.comp
+	ownBlocksMax = 1024 // workgroups of few.comp that quantise for themselves
+	chunkKeys    = 64   // of attention.glsl, like the next
+	splitsMax    = 32
+	groupMax     = 8 // query heads of a workgroup of attend.comp
 )
 
 // call is a dispatch as it is recorded; x is 0 if there is nothing to do.
@@ -70,6 +71,14 @@ func flag(b bool) uint32 {
 
 func ceil(n, by int) int { return (n + by - 1) / by }
 
+// address is where memory m lies, 0 if no step uses it.
+func (l *lowering) address(m int) uint64 {
+	if l.memory[m].slot < 0 {
+		return 0
+	}
+	return l.e.values.address() + uint64(l.slotAt[l.memory[m].slot])
+}
+
 // rows is how many rows v has in a batch of that shape.
 func (l *lowering) rows(v op.Value, s shape) int {
 	if l.p.Values[v].Selected {
@@ -80,13 +89,13 @@ func (l *lowering) rows(v op.Value, s shape) int {
 
 // float and twin are where a value's floats, its quants and what belongs to
 // them are; 0 where there are none.
-func (l *lowering) float(v op.Value) uint64 { return l.e.address(l.memory[l.floats[v]].slot) }
+func (l *lowering) float(v op.Value) uint64 { return l.address(l.floats[v]) }
 
 func (l *lowering) twin(v op.Value) (quants, meta uint64) {
 	if l.twins[v] < 0 {
 		return 0, 0
 	}
-	quants = l.e.address(l.memory[l.twins[v]].slot)
+	quants = l.address(l.twins[v])
 	return quants, quants + uint64(l.rowsMax(v)*l.columns[v]*l.p.Values[v].Width)
 }
 
@@ -106,8 +115,12 @@ func (l *lowering) embed(o *op.Embed) step {
 
 // norm writes floats only where somebody reads them.
 func (l *lowering) norm(o *op.Norm) step {
-	c := l.rowCall(o.In, o.Out, o.Weight, o.Eps)
-	st := step{kind: "norm", shape: fmt.Sprint(len(o.Weight)), reads: []int{l.floats[o.In]}, call: c}
+	from, selects := l.picked[o.In]
+	if !selects {
+		from = o.In
+	}
+	c := l.rowCall(from, o.Out, selects, o.Weight, o.Eps)
+	st := step{kind: "norm", shape: fmt.Sprint(len(o.Weight)), reads: []int{l.floats[from]}, call: c}
 	if l.wanted[o.Out] {
 		st.writes = []int{l.floats[o.Out]}
 	}
@@ -119,19 +132,22 @@ func (l *lowering) quantise(v op.Value) step {
 	return step{
 		kind: "quantise", shape: fmt.Sprint(l.p.Values[v].Width), value: v,
 		reads: []int{l.floats[v]}, writes: []int{l.twins[v]},
-		call: l.rowCall(v, v, nil, 0),
+		call: l.rowCall(v, v, false, nil, 0),
 	}
 }
 
-// rowCall is norm.comp: a workgroup for each row of from. Without a weight it
-// only quantises.
-func (l *lowering) rowCall(from, to op.Value, weight []float32, eps float32) func(s shape) call {
+// rowCall is norm.comp: a workgroup for each row of from, or for each that is
+// selected. Without a weight it only quantises.
+func (l *lowering) rowCall(from, to op.Value, selects bool, weight []float32, eps float32) func(s shape) call {
 	return func(s shape) call {
 		quants, meta := l.twin(to)
-		normed := weight != nil
+		normed, rows := weight != nil, uint64(0)
+		if selects {
+			rows = l.e.batch.selected
+		}
 		return call{
-			shader: "norm", threads: rowThreads, constants: []uint32{flag(normed), flag(normed && l.wanted[to]), uint32(l.columns[to])},
-			push: push{}.address(l.float(from), l.float(to), l.e.weights.vector(weight), quants, meta, 0).number(l.p.Values[to].Width).float(eps),
+			shader: "norm", threads: fewThreads, constants: []uint32{flag(normed), flag(normed && l.wanted[to]), uint32(l.columns[to])},
+			push: push{}.address(l.float(from), l.float(to), l.e.weights.vector(weight), quants, meta, rows).number(l.p.Values[to].Width).float(eps),
 			x:    l.rows(to, s), y: 1, z: 1,
 		}
 	}
@@ -167,7 +183,7 @@ func (l *lowering) product(in, out op.Value, p product) step {
 		s.call = l.floatProduct(in, out, p)
 		return s
 	}
-	s.reads = append(s.reads, l.twins[in])
+	s.reads = append(s.reads, l.columnReads(in)...)
 	s.call = l.quantProduct(in, out, p)
 	return s
 }
@@ -208,21 +224,25 @@ func (l *lowering) quantProduct(in, out op.Value, p product) func(s shape) call 
 	return func(s shape) call {
 		rows, fine := l.rows(out, s), l.columns[in] == 2
 		cols := rows * l.columns[in]
+		atOnce := min(cols, fewRows)
 		weight, up, upType := l.weightsOf(p)
-		quants, meta := l.twin(in)
+		x, y, eps, columns := l.columnsOf(in, s, atOnce)
 		to, bias, residual := l.ends(out, p)
 		c := call{
-			push: push{}.address(weight, up, quants, meta, to, bias, residual).number(p.weight.Rows, groups(p.weight), cols),
+			push: push{}.address(weight, up, x, y, to, bias, residual).number(p.weight.Rows, groups(p.weight), cols).float(eps),
 			z:    1,
 		}
 		types := []uint32{uint32(p.weight.Type), upType}
 		switch {
 		case rows == 0:
 		case fine || cols <= fewRows:
-			atOnce := min(cols, fewRows)
+			blocks, turns := ceil(p.weight.Rows, fewTile*l.e.dev.subgroups(fewThreads)), 1
+			if columns[0] != 0 { // each workgroup has work of its own before its first row
+				turns = ceil(blocks, ownBlocksMax)
+			}
 			c.shader, c.threads = "few", fewThreads
-			c.constants = append(types, uint32(atOnce), fewTile, flag(p.up != nil), flag(fine))
-			c.x, c.y = ceil(p.weight.Rows, fewTile*l.e.dev.subgroups(fewThreads)), ceil(cols, atOnce)
+			c.constants = append(append(types, uint32(atOnce), fewTile, uint32(turns), flag(p.up != nil), flag(fine)), columns...)
+			c.x, c.y = ceil(blocks, turns), ceil(cols, atOnce)
 		default:
 			c.shader, c.threads = "many", manyThreads
 			c.constants = append(types, flag(p.up != nil))
@@ -237,12 +257,7 @@ func (l *lowering) quantProduct(in, out op.Value, p product) func(s shape) call 
 }
 
 func (l *lowering) rope(o *op.Rope) step {
-	table := slices.IndexFunc(l.ropes, func(f []float32) bool { return slices.Equal(f, o.Freqs) })
-	if table < 0 {
-		table = len(l.ropes)
-		l.ropes = append(l.ropes, o.Freqs)
-	}
-	heads := l.p.Values[o.X].Width / o.HeadDim
+	table, heads := l.ropeTable(o), l.p.Values[o.X].Width/o.HeadDim
 	return step{
 		kind: "rope", shape: fmt.Sprintf("%d heads of %d", heads, o.HeadDim),
 		reads: []int{l.floats[o.X]}, writes: []int{l.floats[o.X]},
@@ -257,10 +272,20 @@ func (l *lowering) rope(o *op.Rope) step {
 	}
 }
 
+// ropeTable is the number of the table that holds o's rotations.
+func (l *lowering) ropeTable(o *op.Rope) int {
+	table := slices.IndexFunc(l.ropes, func(f []float32) bool { return slices.Equal(f, o.Freqs) })
+	if table < 0 {
+		table = len(l.ropes)
+		l.ropes = append(l.ropes, o.Freqs)
+	}
+	return table
+}
+
 // pool is what pages.glsl's Pool holds, of an attention's layer.
 func (l *lowering) pool(o *op.Attention) push {
 	b := &l.e.batch
-	return push{}.address(l.e.pages.region.address()+uint64(l.kv[o.Layer].offset), uint64(l.pageBytes()), b.table, b.starts, b.positions)
+	return push{}.address(l.e.pages.region.address()+uint64(l.kv[o.Layer].offset), b.table, b.starts, b.positions)
 }
 
 func (l *lowering) pageConstants(o *op.Attention) []uint32 {
@@ -282,7 +307,7 @@ func (l *lowering) store(o *op.Attention) step {
 		call: func(s shape) call {
 			return call{
 				shader: "store", threads: itemThreads, constants: l.pageConstants(o),
-				push: l.pool(o).address(l.float(o.K), l.float(o.V)).number(s.rows),
+				push: l.pool(o).address(l.float(o.K), l.float(o.V)).number(l.pageBytes(), s.rows),
 				x:    ceil(s.rows*2*o.Heads*o.HeadDim/block, itemThreads), y: 1, z: 1,
 			}
 		},
@@ -305,7 +330,7 @@ func (l *lowering) attend(o *op.Attention) step {
 			}
 			return call{
 				shader: "attend", threads: attendThreads, constants: append(l.pageConstants(o), uint32(o.QHeads), uint32(group), flag(all)),
-				push: l.pool(o).address(l.float(o.Q), l.float(o.Out), l.e.partials()).float(o.Scale).number(s.rows),
+				push: l.pool(o).address(l.float(o.Q), l.float(o.Out), l.address(partialsMemory)).number(l.pageBytes()).float(o.Scale).number(s.rows),
 				x:    s.rows, y: o.Heads * blocks, z: splits,
 			}
 		},
@@ -331,7 +356,7 @@ func attentionCost(b *op.Batch, kv op.DType, o *op.Attention) (bytes, ops float6
 // merge joins the splits and quantises; where attention left none it only quantises.
 func (l *lowering) merge(o *op.Attention) step {
 	s := step{kind: "merge", shape: headsShape(o), reads: []int{partialsMemory, l.floats[o.Out]}, writes: []int{l.floats[o.Out]}}
-	quantise := l.rowCall(o.Out, o.Out, nil, 0)
+	quantise := l.rowCall(o.Out, o.Out, false, nil, 0)
 	s.call = func(s shape) call {
 		if s.rows > fewRows {
 			if l.twins[o.Out] < 0 {
@@ -342,7 +367,7 @@ func (l *lowering) merge(o *op.Attention) step {
 		quants, meta := l.twin(o.Out)
 		return call{
 			shader: "merge", threads: itemThreads, constants: []uint32{flag(l.wanted[o.Out]), uint32(l.columns[o.Out]), uint32(o.HeadDim), uint32(o.QHeads)},
-			push: push{}.address(l.e.partials(), l.e.batch.positions, l.float(o.Out), quants, meta).number(s.rows),
+			push: push{}.address(l.address(partialsMemory), l.e.batch.positions, l.float(o.Out), quants, meta).number(s.rows),
 			x:    ceil(o.QHeads*o.HeadDim/4, itemThreads), y: s.rows, z: 1,
 		}
 	}

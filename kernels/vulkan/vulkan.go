@@ -123,6 +123,7 @@ func missing(f C.struct_found) string {
 		{f.has_1_3 != 0, "Vulkan 1.3"},
 		{f.has_address != 0, "bufferDeviceAddress"},
 		{f.has_int64 != 0, "shaderInt64"},
+		{f.has_16_bit != 0, "storageBuffer16BitAccess"},
 		{f.has_dot != 0, "shaderIntegerDotProduct"},
 		{f.has_subgroups != 0 && f.subgroup_min >= 8, "subgroups of 8 or more with arithmetic and shuffles"},
 		{f.has_subgroup_size != 0, "subgroupSizeControl"},

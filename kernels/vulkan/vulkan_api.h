@@ -35,7 +35,7 @@ enum {
 	VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO = 18, VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO = 29,
 	VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO = 30, VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO = 39,
 	VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO = 40, VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO = 42,
-	VK_STRUCTURE_TYPE_MEMORY_BARRIER = 46, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES = 51,
+	VK_STRUCTURE_TYPE_MEMORY_BARRIER = 46, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES = 49, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES = 51,
 	VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES = 53, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2 = 1000059000,
 	VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2 = 1000059001, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2 = 1000059006,
 	VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_FLAGS_INFO = 1000060000, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_PROPERTIES = 1000094000,
@@ -94,6 +94,7 @@ typedef struct { int32_t sType; void *pNext; uint32_t maxPerSetDescriptors; VkDe
 
 typedef struct { VkBool32 reserved1[40], shaderInt64, reserved2[14]; } VkPhysicalDeviceFeatures;
 typedef struct { int32_t sType; void *pNext; VkPhysicalDeviceFeatures features; } VkPhysicalDeviceFeatures2;
+typedef struct { int32_t sType; void *pNext; VkBool32 storageBuffer16BitAccess, reserved[11]; } VkPhysicalDeviceVulkan11Features;
 typedef struct { int32_t sType; void *pNext; VkBool32 reserved1[38], bufferDeviceAddress, reserved2[8]; } VkPhysicalDeviceVulkan12Features;
 typedef struct { int32_t sType; void *pNext; VkBool32 reserved1[7], subgroupSizeControl, computeFullSubgroups, reserved2[4], shaderIntegerDotProduct, reserved3; } VkPhysicalDeviceVulkan13Features;
 

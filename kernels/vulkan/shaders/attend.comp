@@ -17,6 +17,7 @@ layout(push_constant) uniform Push {
 	uint64_t q;        // (rows, Q_HEADS * DIM)
 	uint64_t to;       // ALL: (rows, Q_HEADS * DIM)
 	uint64_t partials; // else (rows, Q_HEADS, SPLITS_MAX): m and l, behind all of them o of DIM
+	uint page_bytes;
 	float scale;
 	uint rows;
 };
@@ -36,7 +37,7 @@ void score(uint row, uint kv_head, uint from, uint keys)
 	for (uint item = thread(); item < CHUNK * teams; item += THREADS) {
 		uint key = item % CHUNK, position = from + key;
 		if (key >= keys) continue;
-		uint64_t base = page_of(pool, row, position);
+		uint64_t base = page_of(pool, page_bytes, row, position);
 		for (uint h = item / CHUNK; h < GROUP; h += teams) {
 			float sum = 0;
 			for (uint d = 0; d < DIM4; d++) sum += dot(queries[h * DIM4 + d], load4(base, position % PAGE_TOKENS, kv_head, 4 * d));
@@ -107,7 +108,7 @@ void main()
 		barrier();
 		for (uint h = 0; h < GROUP; h++) sums[h] *= rescale[h];
 		for (uint k = part; k < keys && part < PARTS; k += PARTS) {
-			uint64_t values = page_of(pool, row, begin + k) + half_bytes() + scale_bytes();
+			uint64_t values = page_of(pool, page_bytes, row, begin + k) + half_bytes() + scale_bytes();
 			vec4 v = load4(values, (begin + k) % PAGE_TOKENS, kv_head, 4 * d);
 			for (uint h = 0; h < GROUP; h++) sums[h] += scores[h * CHUNK + k] * v;
 		}

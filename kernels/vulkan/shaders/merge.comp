@@ -34,6 +34,5 @@ void main()
 	}
 	v /= total;
 	if (KEEP) Vectors(to).at[row * width4 + i] = v;
-	for (uint twin = 0; twin < TWINS; twin++)
-		v = quantise(v, quants, meta, (row * TWINS + twin) * (width4 / 8) + i / 8, i % 8);
+	write_twins(v, quants, meta, row, TWINS, width4 / 8, i);
 }

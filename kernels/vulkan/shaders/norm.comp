@@ -3,6 +3,7 @@
 // 2019), the quantised twin, both, or neither.
 #include "base.glsl"
 #include "quantise.glsl"
+#include "norm.glsl"
 
 layout(constant_id = 2) const bool NORM = true;
 layout(constant_id = 3) const bool KEEP = true; // write the floats
@@ -15,32 +16,16 @@ layout(push_constant) uniform Push {
 	float eps;
 };
 
-shared float sums[128];
-
-float row_scale(Vectors x)
-{
-	float sum = 0;
-	for (uint i = thread(); i < width / 4; i += THREADS) sum += dot(x.at[i], x.at[i]);
-	sum = subgroupAdd(sum);
-	if (gl_SubgroupInvocationID == 0) sums[gl_SubgroupID] = sum;
-	barrier();
-	float all = 0;
-	for (uint i = 0; i < THREADS / SUBGROUP; i++) all += sums[i];
-	return 1 / sqrt(all / float(width) + eps);
-}
-
 void main()
 {
 	uint row = gl_WorkGroupID.x, source = rows == 0 ? row : Words(rows).at[row];
 	Vectors x = Vectors(from + uint64_t(source) * width * 4), y = Vectors(to + uint64_t(row) * width * 4);
-	float scale = NORM ? row_scale(x) : 1;
-	uint groups = width / 32;
+	float scale = NORM ? norm_scale(x, width, eps) : 1;
 	// All 8 threads of a group go on or none: width is a multiple of 32.
 	for (uint i = thread(); i < width / 4; i += THREADS) {
 		vec4 v = x.at[i];
 		if (NORM) v = v * scale * Vectors(weight).at[i];
 		if (KEEP) y.at[i] = v;
-		for (uint twin = 0; twin < TWINS; twin++)
-			v = quantise(v, quants, meta, (row * TWINS + twin) * groups + i / 8, i % 8);
+		write_twins(v, quants, meta, row, TWINS, width / 32, i);
 	}
 }

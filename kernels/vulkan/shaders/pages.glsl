@@ -9,11 +9,10 @@ layout(constant_id = 3) const uint DIM = 64; // of a head
 layout(constant_id = 4) const uint HEADS = 2; // that keys have
 
 struct Pool {
-	uint64_t pages;      // of this layer
-	uint64_t page_bytes;
-	uint64_t table;      // page tables, one behind the other
-	uint64_t starts;     // where in them each row's begins
-	uint64_t positions;  // of the rows
+	uint64_t pages;     // of this layer
+	uint64_t table;     // page tables, one behind the other
+	uint64_t starts;    // where in them each row's begins
+	uint64_t positions; // of the rows
 };
 
 // half_bytes is the size of K or of V of a layer in a page, without scales.
@@ -21,10 +20,10 @@ uint half_bytes() { return PAGE_TOKENS * HEADS * DIM * (KV == F32 ? 4 : KV == F1
 uint scale_bytes() { return KV == Q8_0 ? PAGE_TOKENS * HEADS * DIM / 32 * 4 : 0; }
 
 // page_of is where the layer's part of the page that holds a row's position begins.
-uint64_t page_of(Pool p, uint row, uint position)
+uint64_t page_of(Pool p, uint page_bytes, uint row, uint position)
 {
 	uint page = Words(p.table).at[Words(p.starts).at[row] + position / PAGE_TOKENS];
-	return p.pages + uint64_t(page) * p.page_bytes;
+	return p.pages + uint64_t(page) * page_bytes;
 }
 
 // load4 is 4 values of a head from dim d on; half: where K or V begins, in_page: its position's number.

@@ -4,11 +4,17 @@
 // value, as kernels/cpu does.
 const int LEVELS = 3;
 
-// quantise writes a group of column and group number i: 8 threads of a subgroup,
-// numbered by part, hold 4 values each. It returns what the quants leave over.
-// A value that is not finite makes the scale not finite.
-vec4 quantise(vec4 v, uint64_t quants, uint64_t meta, uint i, uint part)
+struct Quantised {
+	uint word;  // 4 quants
+	uvec2 meta; // scale and sums of the group, in the first of its threads
+	vec4 left;  // what the quants leave over
+};
+
+// quantise takes a group: 8 neighbours in a subgroup hold 4 values each. A value
+// that is not finite makes the scale not finite.
+Quantised quantise(vec4 v)
 {
+	Quantised r;
 	vec4 size = abs(v);
 	float largest = max(max(size.x, size.y), max(size.z, size.w));
 	uint bad = is_finite(v.x) && is_finite(v.y) && is_finite(v.z) && is_finite(v.w) ? 0 : 1;
@@ -31,11 +37,25 @@ vec4 quantise(vec4 v, uint64_t quants, uint64_t meta, uint i, uint part)
 	}
 	vec4 rounded = bad != 0 ? vec4(0) : roundEven(v * inverse);
 	ivec4 q = clamp(ivec4(rounded), -127, 127);
-	Words(quants).at[8 * i + part] = uint(q.x & 255) | uint(q.y & 255) << 8 | uint(q.z & 255) << 16 | uint(q.w & 255) << 24;
+	r.word = uint(q.x & 255) | uint(q.y & 255) << 8 | uint(q.z & 255) << 16 | uint(q.w & 255) << 24;
 	int sum = q.x + q.y + q.z + q.w;
 	sum += subgroupShuffleXor(sum, 1);
 	sum += subgroupShuffleXor(sum, 2);
 	int other = subgroupShuffleXor(sum, 4);
-	if (part == 0) Pairs(meta).at[i] = uvec2(bad != 0 ? NOT_A_NUMBER : floatBitsToUint(step), uint(sum & 0xffff) | uint(other) << 16);
-	return v - rounded * step;
+	r.meta = uvec2(bad != 0 ? NOT_A_NUMBER : floatBitsToUint(step), uint(sum & 0xffff) | uint(other) << 16);
+	r.left = v - rounded * step;
+	return r;
+}
+
+// write_twins quantises 4 values of a row as so many columns: i is their number in
+// the row, and the second column is what the first left over.
+void write_twins(vec4 v, uint64_t quants, uint64_t meta, uint row, uint twins, uint groups, uint i)
+{
+	for (uint twin = 0; twin < twins; twin++) {
+		Quantised q = quantise(v);
+		uint column = (row * twins + twin) * groups;
+		Words(quants).at[8 * column + i] = q.word;
+		if (i % 8 == 0) Pairs(meta).at[column + i / 8] = q.meta;
+		v = q.left;
+	}
 }

@@ -7,12 +7,12 @@
 layout(push_constant) uniform Push {
 	Pool pool;
 	uint64_t k, v; // (rows, HEADS * DIM)
+	uint page_bytes;
 	uint rows;
 };
 
 const uint BLOCK = 16;
 
-// store_block writes BLOCK values, or two such blocks as Q8_0, and begins with value i.
 void store_floats(Floats x, uint64_t half_base, uint i)
 {
 	for (uint j = 0; j < BLOCK; j++)
@@ -49,7 +49,7 @@ void main()
 	if (item >= rows * 2 * blocks) return;
 	uint b = item % blocks, value = item / blocks % 2, row = item / blocks / 2;
 	uint position = Words(pool.positions).at[row];
-	uint64_t to = page_of(pool, row, position) + value * (half_bytes() + scale_bytes());
+	uint64_t to = page_of(pool, page_bytes, row, position) + value * (half_bytes() + scale_bytes());
 	Floats x = Floats((value == 0 ? k : v) + uint64_t(row * HEADS * DIM + b * block) * 4);
 	uint i = position % PAGE_TOKENS * HEADS * DIM + b * block;
 	if (KV == Q8_0) store_quants(x, to, i);

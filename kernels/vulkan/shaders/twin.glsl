@@ -9,18 +9,22 @@ struct Twin {
 	int low, high; // sums of quants
 };
 
+void set_meta(inout Twin t, uvec2 meta)
+{
+	t.scale = uintBitsToFloat(meta.x);
+	t.low = bitfieldExtract(int(meta.y), 0, 16);
+	t.high = bitfieldExtract(int(meta.y), 16, 16);
+}
+
 Twin load_twin(uint64_t quants, uint64_t meta, uint i)
 {
 	Twin t;
 	uvec4 a = Quads(quants).at[2 * i], b = Quads(quants).at[2 * i + 1];
-	uvec2 m = Pairs(meta).at[i];
 	[[unroll]] for (int j = 0; j < 4; j++) {
 		t.q[j] = a[j];
 		t.q[4 + j] = b[j];
 	}
-	t.scale = uintBitsToFloat(m.x);
-	t.low = bitfieldExtract(int(m.y), 0, 16);
-	t.high = bitfieldExtract(int(m.y), 16, 16);
+	set_meta(t, Pairs(meta).at[i]);
 	return t;
 }
 
