@@ -80,7 +80,7 @@ func (p *pages) move(from *region, fromOffset int, to *region, toOffset int) {
 	if d.lost || p.pageBytes == 0 {
 		return
 	}
-	w := recorder{e: &executable{dev: d}}
+	w := recorder{d: d}
 	err := w.once(func(c C.VkCommandBuffer) error {
 		C.record_copy(d.gpu, c, from.buffer.handle, C.uint64_t(fromOffset), to.buffer.handle, C.uint64_t(toOffset), C.uint64_t(p.pageBytes))
 		C.record_host_barrier(d.gpu, c)

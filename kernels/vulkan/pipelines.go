@@ -25,7 +25,8 @@ const cacheBytesMax = 64 << 20
 // of constants, when it is first recorded.
 type pipelines struct {
 	gpu      *C.struct_gpu
-	subgroup uint32
+	subgroup uint32 // threads of one
+	require  uint32 // that size, where the driver could choose; else 0
 	path     string // of the cache file, "" for none
 	cache    C.VkPipelineCache
 	size     int // of the cache when it was read
@@ -39,6 +40,9 @@ type pipelines struct {
 // of another driver is as good as none.
 func openPipelines(gpu *C.struct_gpu, found C.struct_found, dir string) (*pipelines, error) {
 	p := &pipelines{gpu: gpu, subgroup: uint32(found.subgroup), shaders: map[string]C.VkShaderModule{}, made: map[string]C.VkPipeline{}}
+	if found.subgroup_min != found.subgroup_max {
+		p.require = p.subgroup
+	}
 	var data []byte
 	if dir != "" {
 		id := C.GoBytes(unsafe.Pointer(&found.cache_uuid), C.int(len(found.cache_uuid)))
@@ -133,7 +137,7 @@ func (p *pipelines) get(name string, threads int, constants []uint32) (C.VkPipel
 	}
 	all := append([]uint32{uint32(threads), p.subgroup}, constants...)
 	var pipeline C.VkPipeline
-	err := check(name, C.pipeline_create(p.gpu, p.cache, shader, (*C.uint32_t)(&all[0]), C.int(len(all)), C.uint32_t(p.subgroup), &pipeline))
+	err := check(name, C.pipeline_create(p.gpu, p.cache, shader, (*C.uint32_t)(&all[0]), C.int(len(all)), C.uint32_t(p.require), &pipeline))
 	if err != nil {
 		return 0, err
 	}

@@ -6,7 +6,6 @@ import "C"
 import (
 	"context"
 	"slices"
-	"time"
 
 	"tandem/kernels/op"
 )
@@ -66,7 +65,7 @@ func (e *executable) StopProfile() []op.Cost {
 // measure runs the steps with a timestamp behind each.
 func (e *executable) measure(ctx context.Context, b *op.Batch, s shape) error {
 	p, gpu, l := e.profile, e.dev.gpu, e.list(s)
-	w := recorder{e: e, l: l, shape: s}
+	w := recorder{d: e.dev, l: l, shape: s}
 	err := w.once(func(c C.VkCommandBuffer) error {
 		C.record_reset(gpu, c, p.queries, C.uint32_t(len(p.ticks)))
 		C.record_timestamp(gpu, c, p.queries, 0)
@@ -86,7 +85,6 @@ func (e *executable) measure(ctx context.Context, b *op.Batch, s shape) error {
 	if err := check("timestamps", C.queries_read(gpu, p.queries, C.uint32_t(len(l.steps)+1), (*C.uint64_t)(&p.ticks[0]))); err != nil {
 		return err
 	}
-	mask := ^uint64(0) >> (64 - uint(e.dev.found.timestamp_bits))
 	for i := range l.steps {
 		st := &l.steps[i]
 		if st.call(s).x == 0 {
@@ -98,7 +96,7 @@ func (e *executable) measure(ctx context.Context, b *op.Batch, s shape) error {
 			p.costs[st] = c
 		}
 		c.Calls++
-		c.Time += time.Duration(float64((p.ticks[i+1]-p.ticks[i])&mask) * float64(e.dev.found.ns_per_tick))
+		c.Time += e.dev.duration(p.ticks[i], p.ticks[i+1])
 		if st.cost != nil {
 			bytes, ops := st.cost(b)
 			c.Bytes, c.Ops = c.Bytes+bytes, c.Ops+ops

@@ -50,7 +50,7 @@ func (e *executable) recording(s shape) (*recording, error) {
 		e.recorded = slices.Delete(e.recorded, 0, 1)
 	}
 	r := &recording{}
-	w := recorder{e: e, l: e.list(s), shape: s}
+	w := recorder{d: e.dev, l: e.list(s), shape: s}
 	for from := 0; from < len(w.l.steps); from += pieceSteps {
 		to := min(from+pieceSteps, len(w.l.steps))
 		c, err := w.commands(func(c C.VkCommandBuffer) error {
@@ -73,8 +73,8 @@ func (e *executable) recording(s shape) (*recording, error) {
 
 // recorder writes steps to command buffers, with barriers where they are needed.
 type recorder struct {
-	e             *executable
-	l             *lowering
+	d             *Device
+	l             *lowering // nil for commands that are no steps
 	shape         shape
 	reads, writes []int // slots, since the last barrier
 }
@@ -82,16 +82,16 @@ type recorder struct {
 // commands records a command buffer that waits for those before it.
 func (w *recorder) commands(record func(c C.VkCommandBuffer) error) (C.VkCommandBuffer, error) {
 	var c C.VkCommandBuffer
-	if err := check("recording", C.commands_begin(w.e.dev.gpu, &c)); err != nil {
+	if err := check("recording", C.commands_begin(w.d.gpu, &c)); err != nil {
 		return nil, err
 	}
 	w.barrier(c) // whatever was submitted before
 	err := record(c)
 	if err == nil {
-		err = check("recording", C.commands_end(w.e.dev.gpu, c))
+		err = check("recording", C.commands_end(w.d.gpu, c))
 	}
 	if err != nil {
-		C.commands_free(w.e.dev.gpu, c)
+		C.commands_free(w.d.gpu, c)
 		return nil, err
 	}
 	return c, nil
@@ -99,7 +99,7 @@ func (w *recorder) commands(record func(c C.VkCommandBuffer) error) (C.VkCommand
 
 // barrier makes what is recorded next wait for all before it.
 func (w *recorder) barrier(c C.VkCommandBuffer) {
-	C.record_barrier(w.e.dev.gpu, c)
+	C.record_barrier(w.d.gpu, c)
 	w.reads, w.writes = nil, nil
 }
 
@@ -118,7 +118,7 @@ func (w *recorder) step(c C.VkCommandBuffer, s *step) error {
 	if call.x == 0 {
 		return nil
 	}
-	pipeline, err := w.e.dev.pipes.get(call.shader, call.threads, call.constants)
+	pipeline, err := w.d.pipes.get(call.shader, call.threads, call.constants)
 	if err != nil {
 		return err
 	}
@@ -127,18 +127,18 @@ func (w *recorder) step(c C.VkCommandBuffer, s *step) error {
 		w.barrier(c)
 	}
 	w.reads, w.writes = append(w.reads, reads...), append(w.writes, writes...)
-	C.record_dispatch(w.e.dev.gpu, c, pipeline, unsafe.Pointer(&call.push[0]), C.uint32_t(len(call.push)), C.uint32_t(call.x), C.uint32_t(call.y), C.uint32_t(call.z))
+	C.record_dispatch(w.d.gpu, c, pipeline, unsafe.Pointer(&call.push[0]), C.uint32_t(len(call.push)), C.uint32_t(call.x), C.uint32_t(call.y), C.uint32_t(call.z))
 	return nil
 }
 
 // logits copies them to the host.
 func (w *recorder) logits(c C.VkCommandBuffer) {
-	w.copyOut(c, w.e.p.Logits, w.shape.selected)
+	w.copyOut(c, w.l.p.Logits, w.shape.selected)
 }
 
 // copyOut copies the first rows of a value's floats to the start of readback.
 func (w *recorder) copyOut(c C.VkCommandBuffer, v op.Value, rows int) {
-	e := w.e
+	e := w.l.e
 	if bytes := 4 * rows * e.p.Values[v].Width; bytes > 0 {
 		w.barrier(c)
 		at := w.l.slotAt[w.l.memory[w.l.floats[v]].slot]
@@ -187,8 +187,8 @@ func (w *recorder) once(record func(c C.VkCommandBuffer) error) error {
 		return err
 	}
 	r := &recording{pieces: []C.VkCommandBuffer{c}}
-	defer r.free(w.e.dev)
-	return w.e.dev.play(context.Background(), r)
+	defer r.free(w.d)
+	return w.d.play(context.Background(), r)
 }
 
 // walk runs the steps up to each tapped value, and shows it.
@@ -199,7 +199,7 @@ func (e *executable) walk(ctx context.Context, b *op.Batch, s shape) error {
 		if !st.tapped && !last {
 			continue
 		}
-		w := recorder{e: e, l: l, shape: s}
+		w := recorder{d: e.dev, l: l, shape: s}
 		v := st.value
 		rows := l.rows(v, s)
 		err := w.once(func(c C.VkCommandBuffer) error {

@@ -120,13 +120,13 @@ func missing(f C.struct_found) string {
 		has  bool
 		what string
 	}{
-		{f.has_1_3 != 0, "Vulkan 1.3"},
+		{f.has_1_3 != 0, "Vulkan 1.3"}, // and with it maintenance4
 		{f.has_address != 0, "bufferDeviceAddress"},
 		{f.has_int64 != 0, "shaderInt64"},
 		{f.has_16_bit != 0, "storageBuffer16BitAccess"},
 		{f.has_dot != 0, "shaderIntegerDotProduct"},
 		{f.has_subgroups != 0 && f.subgroup_min >= 8, "subgroups of 8 or more with arithmetic and shuffles"},
-		{f.has_subgroup_size != 0, "subgroupSizeControl"},
+		{f.has_subgroup_size != 0 || f.subgroup_min == f.subgroup_max, "a choice of the subgroups' size"},
 		{f.shared_bytes >= 32<<10 && f.invocations_max >= manyThreads, "workgroups of 256 threads with 32 KB"},
 	} {
 		if !need.has {

@@ -96,7 +96,7 @@ typedef struct { VkBool32 reserved1[40], shaderInt64, reserved2[14]; } VkPhysica
 typedef struct { int32_t sType; void *pNext; VkPhysicalDeviceFeatures features; } VkPhysicalDeviceFeatures2;
 typedef struct { int32_t sType; void *pNext; VkBool32 storageBuffer16BitAccess, reserved[11]; } VkPhysicalDeviceVulkan11Features;
 typedef struct { int32_t sType; void *pNext; VkBool32 reserved1[38], bufferDeviceAddress, reserved2[8]; } VkPhysicalDeviceVulkan12Features;
-typedef struct { int32_t sType; void *pNext; VkBool32 reserved1[7], subgroupSizeControl, computeFullSubgroups, reserved2[4], shaderIntegerDotProduct, reserved3; } VkPhysicalDeviceVulkan13Features;
+typedef struct { int32_t sType; void *pNext; VkBool32 reserved1[7], subgroupSizeControl, computeFullSubgroups, reserved2[4], shaderIntegerDotProduct, maintenance4; } VkPhysicalDeviceVulkan13Features;
 
 typedef struct { VkFlags queueFlags; uint32_t queueCount, timestampValidBits, minImageTransferGranularity[3]; } VkQueueFamilyProperties;
 typedef struct { char extensionName[256]; uint32_t specVersion; } VkExtensionProperties;

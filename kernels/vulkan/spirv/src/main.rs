@@ -1,5 +1,6 @@
 //! Compiles the shaders of the folder given as its argument: NAME.comp becomes
 //! NAME.spv beside it. `#include "FILE"` is replaced by the file's text, once each.
+//! sources.fnv tells which sources those were.
 
 use glslang::{Compiler, CompilerOptions, ShaderInput, ShaderMessage, ShaderSource, ShaderStage, SourceLanguage, SpirvVersion, Target, VulkanVersion};
 use std::collections::HashSet;
@@ -20,7 +21,25 @@ fn main() -> Result<(), Box<dyn Error>> {
             }
         }
     }
-    if failed.is_empty() { Ok(()) } else { Err(format!("{} shaders failed", failed.len()).into()) }
+    if !failed.is_empty() {
+        return Err(format!("{} shaders failed", failed.len()).into());
+    }
+    Ok(fs::write(Path::new(&folder).join("sources.fnv"), format!("{:016x}\n", hash(&folder)?))?)
+}
+
+/// The sources' names and texts in order of the names, by FNV-1a (64 bits).
+fn hash(folder: &str) -> Result<u64, Box<dyn Error>> {
+    let mut paths: Vec<_> = fs::read_dir(folder)?.map(|e| Ok(e?.path())).collect::<Result<_, std::io::Error>>()?;
+    paths.retain(|p| p.extension().is_some_and(|e| e == "comp" || e == "glsl"));
+    paths.sort();
+    let mut sum: u64 = 0xcbf29ce484222325;
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        for byte in name.bytes().chain(fs::read(&path)?) {
+            sum = (sum ^ u64::from(byte)).wrapping_mul(0x100000001b3);
+        }
+    }
+    Ok(sum)
 }
 
 fn compile(compiler: &Compiler, path: &Path) -> Result<(), Box<dyn Error>> {
