@@ -26,7 +26,8 @@ const (
 	manyThreads   = 256
 	attendThreads = 128
 
-	manyTile     = 64   // rows and columns of a workgroup of many.comp
+	manyTile     = 64   // rows of a workgroup of many.comp
+	manySide     = 16   // its columns are 1, 2 or 4 times so many
 	fewTile      = 2    // rows of a subgroup of few.comp
 	ownBlocksMax = 1024 // workgroups of few.comp that quantise for themselves
 	chunkKeys    = 64   // of attention.glsl, like the next
@@ -245,12 +246,16 @@ func (l *lowering) quantProduct(in, out op.Value, p product) func(s shape) call 
 			c.x, c.y = ceil(blocks, turns), ceil(cols, atOnce)
 		default:
 			c.shader, c.threads = "many", manyThreads
-			c.constants = append(types, flag(p.up != nil))
+			each := 1
+			for each < 4 && cols > each*manySide {
+				each *= 2
+			}
+			c.constants = append(types, flag(p.up != nil), uint32(each))
 			tileRows := manyTile
 			if p.up != nil {
 				tileRows /= 2
 			}
-			c.x, c.y = ceil(p.weight.Rows, tileRows), ceil(cols, manyTile)
+			c.x, c.y = ceil(p.weight.Rows, tileRows), ceil(cols, each*manySide)
 		}
 		return c
 	}
