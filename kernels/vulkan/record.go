@@ -13,8 +13,9 @@ import (
 )
 
 const (
-	// pieceSteps is how many dispatches one command buffer holds.
-	pieceSteps = 12
+	// A command buffer holds so many dispatches, of many rows, which take long, or of few.
+	manySteps = 4
+	fewSteps  = 24
 	// submissionMax is how long a submission should take: a cancelled run ends after
 	// those under way, of which there are at most two.
 	submissionMax = 10 * time.Millisecond
@@ -51,8 +52,12 @@ func (e *executable) recording(s shape) (*recording, error) {
 	}
 	r := &recording{}
 	w := recorder{d: e.dev, l: e.list(s), shape: s}
-	for from := 0; from < len(w.l.steps); from += pieceSteps {
-		to := min(from+pieceSteps, len(w.l.steps))
+	size := manySteps
+	if w.l.fused {
+		size = fewSteps
+	}
+	for from := 0; from < len(w.l.steps); from += size {
+		to := min(from+size, len(w.l.steps))
 		c, err := w.commands(func(c C.VkCommandBuffer) error {
 			if err := w.steps(c, from, to); err != nil || to < len(w.l.steps) {
 				return err
