@@ -13,12 +13,14 @@ import (
 )
 
 const (
-	limitBytes    = 512 << 20 // read and written; larger than any cache
-	limitRepeats  = 5
-	peakGroups    = 4096 // workgroups of peak.comp
-	peakChains    = 8    // of peak.comp, 8 operations each
-	peakRounds    = 256  // on a software driver; a GPU needs more to be busy for milliseconds
-	peakRoundsGPU = 8192
+	limitBytes   = 512 << 20 // read and written; larger than any cache
+	limitRepeats = 5
+	peakChains   = 8 // of peak.comp, 8 operations each
+	peakRounds   = 8192
+	// Workgroups of peak.comp: enough to fill a large GPU, for a few milliseconds. A
+	// software driver has few threads, and each is slow.
+	peakGroups    = 4096
+	peakGroupsCPU = 16
 )
 
 // Limits measures what the GPU allows right now: the best of five copies of 512
@@ -37,15 +39,15 @@ func (d *Device) Limits(ctx context.Context) (readGBs, teraOps float64, err erro
 		return 0, 0, err
 	}
 	defer d.release(b)
-	rounds := peakRoundsGPU
+	groups := peakGroups
 	if d.found._type == C.VK_PHYSICAL_DEVICE_TYPE_CPU {
-		rounds = peakRounds
+		groups = peakGroupsCPU
 	}
 	peak, err := d.pipes.get("peak", fewThreads, nil)
 	if err != nil {
 		return 0, 0, err
 	}
-	arguments := push{}.address(a.address()).number(rounds)
+	arguments := push{}.address(a.address()).number(peakRounds)
 	for range limitRepeats {
 		if err := ctx.Err(); err != nil {
 			return 0, 0, err
@@ -58,12 +60,12 @@ func (d *Device) Limits(ctx context.Context) (readGBs, teraOps float64, err erro
 		}
 		readGBs = max(readGBs, limitBytes/took.Seconds()/1e9)
 		took, err = d.time(func(c C.VkCommandBuffer) {
-			C.record_dispatch(d.gpu, c, peak, unsafe.Pointer(&arguments[0]), C.uint32_t(len(arguments)), peakGroups, 1, 1)
+			C.record_dispatch(d.gpu, c, peak, unsafe.Pointer(&arguments[0]), C.uint32_t(len(arguments)), C.uint32_t(groups), 1, 1)
 		})
 		if err != nil {
 			return 0, 0, err
 		}
-		teraOps = max(teraOps, peakGroups*fewThreads*peakChains*8*float64(rounds)/took.Seconds()/1e12)
+		teraOps = max(teraOps, float64(groups)*fewThreads*peakChains*8*peakRounds/took.Seconds()/1e12)
 	}
 	return readGBs, teraOps, nil
 }

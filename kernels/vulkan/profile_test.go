@@ -45,3 +45,14 @@ func TestProfile(t *testing.T) {
 		}
 	}
 }
+
+// TestLimits: there are some.
+func TestLimits(t *testing.T) {
+	d := open(t)
+	defer d.Close()
+	read, ops, err := d.Limits(t.Context())
+	if err != nil || read <= 0 || ops <= 0 {
+		t.Fatalf("%v GB/s, %v TOPS, %v", read, ops, err)
+	}
+	t.Logf("%s: %.1f GB/s, %.3f TOPS", d.Info().Detail, read, ops)
+}
