@@ -98,8 +98,9 @@ func TestFewAlike(t *testing.T) {
 	}
 }
 
-// TestSixDispatches: a layer of decode is at most six dispatches, and nobody adds one unseen.
-func TestSixDispatches(t *testing.T) {
+// TestDispatches: a layer of decode is five dispatches, six with many splits of its
+// keys, and nobody adds one unseen.
+func TestDispatches(t *testing.T) {
 	d := open(t)
 	defer d.Close()
 	exec, err := d.Compile(t.Context(), fewProgram(t, op.Q4_K), op.CompileOptions{RowsMax: 64, LogitsMax: 64, KV: op.F16, Pages: 8}, nil)
@@ -107,13 +108,15 @@ func TestSixDispatches(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer exec.Close()
-	e, n := exec.(*executable), 0
-	for _, s := range e.fused.steps {
-		if s.call(shape{1, 1, 1}).x > 0 {
-			n++
+	for splits, layer := range map[int]int{1: 5, 8: 5, 16: 6} {
+		n := 0
+		for _, s := range exec.(*executable).fused.steps {
+			if s.call(shape{1, 1, splits}).x > 0 {
+				n++
+			}
 		}
-	}
-	if want := 2*6 + 3; n != want { // embed, norm and head beside two layers
-		t.Errorf("%d dispatches, want %d", n, want)
+		if want := 2*layer + 3; n != want { // embed, norm and head beside two layers
+			t.Errorf("%d dispatches with %d splits, want %d", n, splits, want)
+		}
 	}
 }

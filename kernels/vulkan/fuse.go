@@ -7,23 +7,28 @@ import (
 	"tandem/kernels/op"
 )
 
-// source is what a twin is made of: a value, normalised first if there is a weight.
+// source is what a twin is made of: a value, normalised first if there is a
+// weight, or the splits of an attention.
 type source struct {
-	from   op.Value
-	weight []float32
-	eps    float32
+	from      op.Value
+	weight    []float32
+	eps       float32
+	attention *op.Attention
 }
 
 // ownBytesMax bounds the shared memory for columns that a workgroup quantises for
 // itself: little enough that several workgroups fit a processor of the GPU.
 const ownBytesMax = 24 << 10
 
+// ownSplitsMax bounds the splits that each joins for itself.
+const ownSplitsMax = 8
+
 // makesOwn reports whether products that read v's twin make it themselves, for
 // batches of that shape.
 func (l *lowering) makesOwn(v op.Value, s shape) (source, bool) {
 	from, ok := l.sources[v]
 	bytes := l.rows(v, s) * l.p.Values[v].Width / groupValues * twinGroupBytes
-	return from, ok && l.fused && l.columns[v] == 1 && bytes <= ownBytesMax
+	return from, ok && l.fused && l.columns[v] == 1 && bytes <= ownBytesMax && (from.attention == nil || s.splits <= ownSplitsMax)
 }
 
 // unlessFused is st, which makes v's twin, left out where products do that.
@@ -39,7 +44,8 @@ func (l *lowering) unlessFused(v op.Value, st step) step {
 }
 
 // columnsOf are what the kernels for few columns read of v: two addresses, the
-// norm's epsilon, and the constants PROLOGUE and OWN.
+// norm's epsilon, and the constants PROLOGUE, OWN and, of few.comp alone, HEAD_DIM
+// and ROW_HEADS.
 func (l *lowering) columnsOf(v op.Value, s shape, atOnce int) (x, y uint64, eps float32, constants []uint32) {
 	from, own := l.makesOwn(v, s)
 	if !own {
@@ -47,6 +53,9 @@ func (l *lowering) columnsOf(v op.Value, s shape, atOnce int) (x, y uint64, eps 
 		return x, y, 0, []uint32{0, 1}
 	}
 	words := uint32(atOnce * l.p.Values[v].Width / 4)
+	if a := from.attention; a != nil {
+		return l.address(partialsMemory), l.e.batch.positions, 0, []uint32{3, words, uint32(a.HeadDim), uint32(a.QHeads)}
+	}
 	if from.weight == nil {
 		return l.float(from.from), 0, 0, []uint32{1, words}
 	}
@@ -56,7 +65,11 @@ func (l *lowering) columnsOf(v op.Value, s shape, atOnce int) (x, y uint64, eps 
 // columnReads is the memory behind columnsOf.
 func (l *lowering) columnReads(v op.Value) []int {
 	reads := []int{l.twins[v]}
-	if from, ok := l.sources[v]; ok && l.fused {
+	switch from, ok := l.sources[v]; {
+	case !ok || !l.fused:
+	case from.attention != nil:
+		reads = append(reads, partialsMemory)
+	default:
 		reads = append(reads, l.floats[from.from])
 	}
 	return reads
@@ -174,6 +187,6 @@ func (l *lowering) lowerQKV(f qkv) {
 			x:    ceil((a.QHeads+2*a.Heads)*a.HeadDim/2, l.e.dev.subgroups(fewThreads)), y: 1, z: 1,
 		}
 	}
-	l.steps = append(l.steps, s, l.attend(a))
-	l.emit(l.merge(a), a.Out, true)
+	l.steps = append(l.steps, s)
+	l.lowerAttention(a)
 }

@@ -186,8 +186,8 @@ func (l *lowering) lowerOp(i int) error {
 	case *op.Rope:
 		l.emit(l.rope(o), o.X, false)
 	case *op.Attention:
-		l.steps = append(l.steps, l.store(o), l.attend(o))
-		l.emit(l.merge(o), o.Out, true)
+		l.steps = append(l.steps, l.store(o))
+		l.lowerAttention(o)
 	case *op.Select:
 		if l.fused && l.onlyNormed(i) {
 			l.picked[o.Out] = o.In
@@ -198,6 +198,17 @@ func (l *lowering) lowerOp(i int) error {
 		return fmt.Errorf("vulkan: op %T: %w", o, op.ErrNotSupported)
 	}
 	return nil
+}
+
+// lowerAttention appends what comes after keys and values are stored.
+func (l *lowering) lowerAttention(a *op.Attention) {
+	l.steps = append(l.steps, l.attend(a))
+	s := l.merge(a)
+	if l.fused && !l.wanted[a.Out] && l.twins[a.Out] >= 0 {
+		l.sources[a.Out] = source{attention: a}
+		s = l.unlessFused(a.Out, s)
+	}
+	l.emit(s, a.Out, true)
 }
 
 // layerPlace is where a layer's keys and values lie in a page.

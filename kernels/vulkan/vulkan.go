@@ -35,6 +35,7 @@ type Options struct {
 type Device struct {
 	vk    *C.struct_vk
 	gpu   *C.struct_gpu
+	index int
 	found C.struct_found
 	pipes *pipelines
 
@@ -73,7 +74,7 @@ func (d *Device) open(opt Options) error {
 	if index >= len(all) {
 		return fmt.Errorf("vulkan: no device %d: there are %s", opt.Index, strings.Join(names(all), ", "))
 	}
-	d.found = all[index]
+	d.index, d.found = index, all[index]
 	if lacks := missing(d.found); lacks != "" {
 		return fmt.Errorf("vulkan: %s lacks %s: a newer driver may have it; else use --device cpu", name(d.found), lacks)
 	}

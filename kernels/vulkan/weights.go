@@ -61,6 +61,7 @@ func newWeights(d *Device, p *op.Program) (*weights, error) {
 			}
 		}
 	}
+	C.vk_find(d.vk, C.int(d.index), &d.found) // others may have taken memory since
 	if free := uint64(d.found.heap_free); uint64(w.bytes) > free {
 		return nil, fmt.Errorf("vulkan: the weights take %d MB, %s has %d MB free: %w", w.bytes>>20, name(d.found), free>>20, op.ErrOutOfMemory)
 	}

@@ -18,11 +18,13 @@ layout(constant_id = 7) const bool GATED = false;
 layout(constant_id = 8) const bool FINE = false;
 layout(constant_id = 9) const uint PROLOGUE = 0;
 layout(constant_id = 10) const uint OWN = 1;
+layout(constant_id = 11) const uint HEAD_DIM = 64;
+layout(constant_id = 12) const uint ROW_HEADS = 14;
 #include "columns.glsl"
 
 layout(push_constant) uniform Push {
 	uint64_t weight, up; // up: GATED
-	uint64_t x, y;       // quants and meta; PROLOGUE: floats and the norm's weight
+	uint64_t x, y;       // quants and meta; PROLOGUE: what make_columns takes
 	uint64_t to, bias, residual;
 	uint rows, groups, cols; // cols: of the twin
 	float eps;

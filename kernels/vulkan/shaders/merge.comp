@@ -20,19 +20,7 @@ void main()
 	uint row = gl_WorkGroupID.y, i = gl_WorkGroupID.x * THREADS + thread();
 	const uint dim4 = DIM / 4, width4 = Q_HEADS * dim4;
 	if (i >= width4) return; // the 8 threads of a group go on together
-	uint position = Words(positions).at[row], splits = position / split_keys(position) + 1;
-	uint at = (row * Q_HEADS + i / dim4) * SPLITS_MAX;
-	Vectors sums = Vectors(partials + uint64_t(rows) * Q_HEADS * SPLITS_MAX * 8);
-	float top = uintBitsToFloat(0xff800000u), total = 0;
-	for (uint s = 0; s < splits; s++) top = max(top, uintBitsToFloat(Pairs(partials).at[at + s].x));
-	vec4 v = vec4(0);
-	for (uint s = 0; s < splits; s++) {
-		vec2 ml = uintBitsToFloat(Pairs(partials).at[at + s]);
-		float weight = exp(ml.x - top);
-		total += weight * ml.y;
-		v += weight * sums.at[(at + s) * dim4 + i % dim4];
-	}
-	v /= total;
+	vec4 v = merged(partials, rows, row, Words(positions).at[row], Q_HEADS, dim4, i);
 	if (KEEP) Vectors(to).at[row * width4 + i] = v;
 	write_twins(v, quants, meta, row, TWINS, width4 / 8, i);
 }
