@@ -97,7 +97,7 @@ void main()
 		total[h] = 0;
 	}
 	vec4 sums[GROUP];
-	for (uint h = 0; h < GROUP; h++) sums[h] = vec4(0);
+	[[unroll]] for (uint h = 0; h < GROUP; h++) sums[h] = vec4(0);
 	uint d = thread() % DIM4, part = thread() / DIM4;
 	for (; begin < end; begin += CHUNK) {
 		uint keys = min(CHUNK, end - begin);
@@ -106,14 +106,14 @@ void main()
 		barrier();
 		weigh(keys);
 		barrier();
-		for (uint h = 0; h < GROUP; h++) sums[h] *= rescale[h];
+		[[unroll]] for (uint h = 0; h < GROUP; h++) sums[h] *= rescale[h];
 		for (uint k = part; k < keys && part < PARTS; k += PARTS) {
 			uint64_t values = page_of(pool, page_bytes, row, begin + k) + half_bytes() + scale_bytes();
 			vec4 v = load4(values, (begin + k) % PAGE_TOKENS, kv_head, 4 * d);
-			for (uint h = 0; h < GROUP; h++) sums[h] += scores[h * CHUNK + k] * v;
+			[[unroll]] for (uint h = 0; h < GROUP; h++) sums[h] += scores[h * CHUNK + k] * v;
 		}
 	}
-	for (uint h = 0; h < GROUP; h++) {
+	[[unroll]] for (uint h = 0; h < GROUP; h++) {
 		barrier();
 		parts[thread()] = sums[h];
 		barrier();

@@ -37,9 +37,9 @@ float sums[2 * OUTPUTS];
 void add(uint type, Weight w, uint at, uint first, uint g, Twin x[COLS])
 {
 	Group group[ROWS];
-	for (uint r = 0; r < ROWS; r++) group[r] = load_group(type, w, min(first + r, rows - 1), g);
-	for (uint r = 0; r < ROWS; r++)
-		for (uint c = 0; c < COLS; c++) {
+	[[unroll]] for (uint r = 0; r < ROWS; r++) group[r] = load_group(type, w, min(first + r, rows - 1), g);
+	[[unroll]] for (uint r = 0; r < ROWS; r++)
+		[[unroll]] for (uint c = 0; c < COLS; c++) {
 			uint i = at + r * COLS + c;
 			sums[i] = add_group(type, group[r], x[c], sums[i]);
 		}
@@ -47,16 +47,16 @@ void add(uint type, Weight w, uint at, uint first, uint g, Twin x[COLS])
 
 void turn(uint first, uint col)
 {
-	for (uint i = 0; i < 2 * OUTPUTS; i++) sums[i] = 0;
+	[[unroll]] for (uint i = 0; i < 2 * OUTPUTS; i++) sums[i] = 0;
 	for (uint g = gl_SubgroupInvocationID; g < groups; g += SUBGROUP) {
 		Twin t[COLS];
-		for (uint c = 0; c < COLS; c++) t[c] = column_group(x, y, col, c, cols, groups, g);
+		[[unroll]] for (uint c = 0; c < COLS; c++) t[c] = column_group(x, y, col, c, cols, groups, g);
 		add(TYPE, Weight(weight, rows, groups), 0, first, g, t);
 		if (GATED) add(UP_TYPE, Weight(up, rows, groups), OUTPUTS, first, g, t);
 	}
 	const uint columns = FINE ? 2 : 1;
-	for (uint r = 0; r < ROWS; r++)
-		for (uint c = 0; c < COLS; c += columns) {
+	[[unroll]] for (uint r = 0; r < ROWS; r++)
+		[[unroll]] for (uint c = 0; c < COLS; c += columns) {
 			uint i = r * COLS + c;
 			float sum = sums[i];
 			if (FINE) sum += sums[i + columns - 1];

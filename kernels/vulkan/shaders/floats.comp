@@ -22,17 +22,17 @@ void main()
 	uint row = gl_WorkGroupID.x * (THREADS / SUBGROUP) + gl_SubgroupID, col = gl_WorkGroupID.y * COLS;
 	if (row >= rows) return;
 	precise float sums[COLS], ups[COLS];
-	for (uint c = 0; c < COLS; c++) sums[c] = ups[c] = 0;
+	[[unroll]] for (uint c = 0; c < COLS; c++) sums[c] = ups[c] = 0;
 	for (uint i = gl_SubgroupInvocationID; i < pairs; i += SUBGROUP) {
 		vec2 w = float_pair(TYPE, weight, row * pairs + i), u = vec2(0);
 		if (GATED) u = float_pair(UP_TYPE, up, row * pairs + i);
-		for (uint c = 0; c < COLS; c++) {
+		[[unroll]] for (uint c = 0; c < COLS; c++) {
 			vec2 v = uintBitsToFloat(Pairs(x).at[min(col + c, cols - 1) * pairs + i]);
 			sums[c] = fma(w.y, v.y, fma(w.x, v.x, sums[c]));
 			if (GATED) ups[c] = fma(u.y, v.y, fma(u.x, v.x, ups[c]));
 		}
 	}
-	for (uint c = 0; c < COLS; c++) {
+	[[unroll]] for (uint c = 0; c < COLS; c++) {
 		float sum = subgroupAdd(sums[c]);
 		if (GATED) sum = silu(sum) * subgroupAdd(ups[c]);
 		if (gl_SubgroupInvocationID == 0 && col + c < cols) finish(to, bias, residual, rows, row, col + c, sum);

@@ -37,14 +37,14 @@ void stage(uint first, uint col, uint g)
 	Group w;
 	if (GATED && line >= TILE / 2) w = load_group(UP_TYPE, Weight(up, rows, groups), min(first + line - TILE / 2, rows - 1), min(g + depth, groups - 1));
 	else w = load_group(TYPE, Weight(weight, rows, groups), min(first + line, rows - 1), min(g + depth, groups - 1));
-	for (uint half_group = 0; half_group < 2; half_group++) {
+	[[unroll]] for (uint half_group = 0; half_group < 2; half_group++) {
 		uint j = half_group * 4;
 		weights[(depth * 2 + half_group) * TILE + line] = uvec4(w.q[j], w.q[j + 1], w.q[j + 2], w.q[j + 3]);
 	}
 	scales[depth * TILE + line] = vec3(w.scale, w.scale2, w.offset);
 	if (line >= TILE_COLS) return;
 	Twin x = load_twin(quants, meta, min(col + line, cols - 1) * groups + min(g + depth, groups - 1));
-	for (uint half_group = 0; half_group < 2; half_group++) {
+	[[unroll]] for (uint half_group = 0; half_group < 2; half_group++) {
 		uint j = half_group * 4;
 		columns[(depth * 2 + half_group) * TILE_COLS + line] = uvec4(x.q[j], x.q[j + 1], x.q[j + 2], x.q[j + 3]);
 	}
@@ -55,7 +55,7 @@ void stage(uint first, uint col, uint g)
 Group staged_group(uint depth, uint line)
 {
 	Group w;
-	for (uint j = 0; j < 8; j++) w.q[j] = weights[(depth * 2 + j / 4) * TILE + line][j % 4];
+	[[unroll]] for (uint j = 0; j < 8; j++) w.q[j] = weights[(depth * 2 + j / 4) * TILE + line][j % 4];
 	vec3 s = scales[depth * TILE + line];
 	w.scale = s.x;
 	w.scale2 = s.y;
@@ -66,7 +66,7 @@ Group staged_group(uint depth, uint line)
 Twin staged_twin(uint depth, uint line)
 {
 	Twin x;
-	for (uint j = 0; j < 8; j++) x.q[j] = columns[(depth * 2 + j / 4) * TILE_COLS + line][j % 4];
+	[[unroll]] for (uint j = 0; j < 8; j++) x.q[j] = columns[(depth * 2 + j / 4) * TILE_COLS + line][j % 4];
 	x.scale = column_scales[depth * TILE_COLS + line];
 	x.low = column_sums[depth * TILE_COLS + line].x;
 	x.high = column_sums[depth * TILE_COLS + line].y;
@@ -79,16 +79,16 @@ void main()
 	uint first = gl_WorkGroupID.x * tile_rows, col = gl_WorkGroupID.y * TILE_COLS;
 	uint side = thread() / SIDE, place = thread() % SIDE;
 	float sums[ROWS * COLS];
-	for (uint i = 0; i < ROWS * COLS; i++) sums[i] = 0;
+	[[unroll]] for (uint i = 0; i < ROWS * COLS; i++) sums[i] = 0;
 	for (uint g = 0; g < groups; g += DEPTH) {
 		stage(first, col, g);
 		barrier();
 		for (uint depth = 0; depth < min(DEPTH, groups - g); depth++) {
 			Twin x[COLS];
-			for (uint c = 0; c < COLS; c++) x[c] = staged_twin(depth, place + SIDE * c);
-			for (uint r = 0; r < ROWS; r++) {
+			[[unroll]] for (uint c = 0; c < COLS; c++) x[c] = staged_twin(depth, place + SIDE * c);
+			[[unroll]] for (uint r = 0; r < ROWS; r++) {
 				Group w = staged_group(depth, side + SIDE * r);
-				for (uint c = 0; c < COLS; c++) {
+				[[unroll]] for (uint c = 0; c < COLS; c++) {
 					uint i = r * COLS + c;
 					if (GATED && r >= ROWS / 2) sums[i] = add_group(UP_TYPE, w, x[c], sums[i]);
 					else sums[i] = add_group(TYPE, w, x[c], sums[i]);
@@ -97,8 +97,8 @@ void main()
 		}
 		barrier();
 	}
-	for (uint r = 0; r < (GATED ? ROWS / 2 : ROWS); r++)
-		for (uint c = 0; c < COLS; c++) {
+	[[unroll]] for (uint r = 0; r < (GATED ? ROWS / 2 : ROWS); r++)
+		[[unroll]] for (uint c = 0; c < COLS; c++) {
 			uint row = first + side + SIDE * r, column = col + place + SIDE * c;
 			if (row >= rows || column >= cols) continue;
 			float sum = sums[r * COLS + c];

@@ -42,9 +42,9 @@ uvec2 dims(uint p, uint part)
 
 void add(uint type, Weight w, uvec2 row, uint g, Twin t[COLS])
 {
-	for (uint r = 0; r < 2; r++) {
+	[[unroll]] for (uint r = 0; r < 2; r++) {
 		Group group = load_group(type, w, row[r], g);
-		for (uint c = 0; c < COLS; c++) sums[r * COLS + c] = add_group(type, group, t[c], sums[r * COLS + c]);
+		[[unroll]] for (uint c = 0; c < COLS; c++) sums[r * COLS + c] = add_group(type, group, t[c], sums[r * COLS + c]);
 	}
 }
 
@@ -66,15 +66,15 @@ void main()
 	head -= part == 0 ? 0 : part == 1 ? Q_HEADS : Q_HEADS + HEADS;
 	uvec2 dim = dims(pair % (DIM / 2), part), row = head * DIM + dim;
 	uint rows = (part == 0 ? Q_HEADS : HEADS) * DIM;
-	for (uint i = 0; i < 2 * COLS; i++) sums[i] = 0;
+	[[unroll]] for (uint i = 0; i < 2 * COLS; i++) sums[i] = 0;
 	for (uint g = gl_SubgroupInvocationID; g < groups; g += SUBGROUP) {
 		Twin t[COLS];
-		for (uint c = 0; c < COLS; c++) t[c] = column_group(x, y, 0, c, cols, groups, g);
+		[[unroll]] for (uint c = 0; c < COLS; c++) t[c] = column_group(x, y, 0, c, cols, groups, g);
 		if (part == 0) add(Q_TYPE, Weight(weights[0], rows, groups), row, g, t);
 		else if (part == 1) add(K_TYPE, Weight(weights[1], rows, groups), row, g, t);
 		else add(V_TYPE, Weight(weights[2], rows, groups), row, g, t);
 	}
-	for (uint c = 0; c < COLS; c++) {
+	[[unroll]] for (uint c = 0; c < COLS; c++) {
 		vec2 v = vec2(subgroupAdd(sums[c]), subgroupAdd(sums[COLS + c]));
 		if (gl_SubgroupInvocationID != 0 || c >= cols) continue;
 		if (biases[part] != 0) v += vec2(Floats(biases[part]).at[row.x], Floats(biases[part]).at[row.y]);
