@@ -52,7 +52,7 @@ const noLibrary = "no Vulkan library on this machine: install the GPU's driver (
 // kernels need, the error says what is missing.
 func Open(opt Options) (*Device, error) {
 	d := &Device{}
-	if err := check("no Vulkan", C.vk_open(&d.vk)); err != nil {
+	if err := check("starting", C.vk_open(&d.vk)); err != nil {
 		return nil, err
 	}
 	if err := d.open(opt); err != nil {
