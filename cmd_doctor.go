@@ -96,7 +96,7 @@ func (c *doctorCmd) Run(a *app) error {
 		d.Memory = memoryFound{TotalBytes: m.Total, AvailableBytes: m.Available}
 	}
 	for _, name := range deviceNames {
-		d.Devices = append(d.Devices, d.findDevice(name, a.Threads))
+		d.Devices = append(d.Devices, d.findDevice(name, a.flags))
 	}
 	d.findModel(a.flags)
 	d.plan(a.flags)
@@ -106,10 +106,15 @@ func (c *doctorCmd) Run(a *app) error {
 	return d.print(a)
 }
 
-func (d *diagnosis) findDevice(name string, threads int) deviceFound {
-	device, err := openDevice(name, threads)
+// findDevice opens a device. That a machine has no GPU is a problem only for who
+// asks for one.
+func (d *diagnosis) findDevice(name string, f flags) deviceFound {
+	device, err := openDevice(name, f.Threads)
 	if err != nil {
-		d.Problems = append(d.Problems, oneLine(err))
+		prefill, decode := f.deviceNames()
+		if name != "vulkan" || strings.HasPrefix(prefill, name) || strings.HasPrefix(decode, name) {
+			d.Problems = append(d.Problems, oneLine(err))
+		}
 		return deviceFound{Info: op.Info{Name: name}, Problem: oneLine(err)}
 	}
 	defer device.Close()
@@ -155,7 +160,7 @@ func (d *diagnosis) plan(f flags) {
 	d.Use.KV = f.KV
 	d.Use.Prefill, d.Use.Decode = f.deviceNames()
 	for _, found := range d.Devices {
-		if found.Name == d.Use.Prefill {
+		if kind, _, _ := strings.Cut(d.Use.Prefill, ":"); found.Name == kind {
 			d.Use.ISA, d.Use.Threads = found.ISA, found.Threads
 		}
 	}
@@ -168,8 +173,10 @@ func (d *diagnosis) plan(f flags) {
 		d.Use.Why = "asked for by --prefill-device and --decode-device; keys and values are handed over"
 	case d.Use.Prefill == "cpu":
 		d.Use.Why = fmt.Sprintf("the only fast device there is yet; %s, on %d of %d cores", isa, d.Use.Threads, d.CPU.Cores)
-	default:
+	case d.Use.Prefill == "ref":
 		d.Use.Why = "asked for; it is the slow reference that others are compared with"
+	default:
+		d.Use.Why = "asked for"
 	}
 }
 

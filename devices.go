@@ -2,15 +2,26 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 
 	"tandem/kernels/cpu"
 	"tandem/kernels/op"
 	"tandem/kernels/ref"
+	"tandem/kernels/vulkan"
+	"tandem/models"
 )
 
-// deviceNames are the processors that --device chooses from.
-var deviceNames = []string{"cpu", "ref"}
+// deviceNames are the processors that --device chooses from; "vulkan" is the best GPU.
+var deviceNames = []string{"cpu", "ref", "vulkan"}
+
+// gpuNames choose among several GPUs, in the order that their drivers list them.
+var gpuNames = []string{"vulkan:0", "vulkan:1", "vulkan:2", "vulkan:3"}
+
+// allDevices is what --device accepts.
+func allDevices() []string { return slices.Concat(deviceNames, gpuNames) }
 
 // devices are what one command computes on; both may be the same.
 type devices struct {
@@ -51,13 +62,23 @@ func openDevice(name string, threads int) (op.Device, error) {
 	if threads < 0 {
 		return nil, fmt.Errorf("%d threads: use --threads 0 for every core, or a number", threads)
 	}
-	switch name {
+	kind, number, numbered := strings.Cut(name, ":")
+	switch kind {
 	case "cpu":
 		return cpu.Open(cpu.Options{Threads: threads})
 	case "ref":
 		return ref.Open(threads), nil
+	case "vulkan":
+		opt := vulkan.Options{Index: -1}
+		if index, err := strconv.Atoi(number); err == nil && numbered {
+			opt.Index = index
+		}
+		if dir, err := models.Dir(); err == nil { // without a cache, shaders are compiled anew
+			opt.CacheDir = filepath.Join(filepath.Dir(dir), "shaders")
+		}
+		return vulkan.Open(opt)
 	}
-	return nil, fmt.Errorf("no device %q: there are %s", name, strings.Join(deviceNames, ", "))
+	return nil, fmt.Errorf("no device %q: there are %s", name, strings.Join(allDevices(), ", "))
 }
 
 // close frees the devices, whose executables are closed.

@@ -44,7 +44,7 @@ func parse(c *cli, args []string) (config.Config, *kong.Context, error) {
 		kong.Description("Completes code with models that run on this machine."),
 		kong.UsageOnError(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Vars{"defaultModel": defaultModel, "devices": strings.Join(deviceNames, ","), "layouts": strings.Join(prompt.Names(), ","), "retrievers": strings.Join(retrieve.Sources(), ","), "shapes": strings.Join(synth.Shapes(), ", ")},
+		kong.Vars{"defaultModel": defaultModel, "devices": strings.Join(allDevices(), ","), "layouts": strings.Join(prompt.Names(), ","), "retrievers": strings.Join(retrieve.Sources(), ","), "shapes": strings.Join(synth.Shapes(), ", ")},
 		kong.WithBeforeResolve(func(ctx *kong.Context) error {
 			var err error
 			if settings, err = config.Load(configFlag(ctx)); err == nil {

@@ -13,16 +13,25 @@ import (
 	"tandem/kernels/kerneltest"
 	"tandem/kernels/op"
 	"tandem/kernels/ref"
+	"tandem/kernels/vulkan"
 )
 
-// devices opens every device that runs on this machine.
+// devices opens every device that runs on this machine; one without a Vulkan
+// driver does without.
 func devices(t *testing.T) []op.Device {
 	onCPU, err := cpu.Open(cpu.Options{Threads: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { onCPU.Close() })
-	return []op.Device{ref.Open(2), onCPU}
+	opened := []op.Device{ref.Open(2), onCPU}
+	gpu, err := vulkan.Open(vulkan.Options{Index: -1})
+	if err != nil {
+		t.Log(err)
+		return opened
+	}
+	t.Cleanup(func() { gpu.Close() })
+	return append(opened, gpu)
 }
 
 // chainMatMuls is the length of the chain of matmuls in a tiny model: q/k/v, output, gate/up and down in each of 4 layers, and the head.

@@ -1,7 +1,7 @@
 // Package kerneltest holds the tests that every device must pass: each op in
 // each format and shape against [ref] within the device's row of [Tolerances],
-// and, bit for bit, that a row's result depends on nothing but the row and the
-// keys before it. A device's own test calls [Run].
+// and, bit for bit unless that row says otherwise, that a row's result depends
+// on nothing but the row and the keys before it. A device's own test calls [Run].
 //
 // It builds its Programs itself and knows no model files; whole models are
 // compared by engine/model.
@@ -53,9 +53,10 @@ func openDevice(t *testing.T, open Open, threads int) (op.Device, Tolerance) {
 
 // machine is a Program compiled for a device.
 type machine struct {
-	t    testing.TB
-	p    *op.Program
-	exec op.Executable
+	t        testing.TB
+	p        *op.Program
+	exec     op.Executable
+	regroups bool // see Tolerance
 }
 
 // defaults are large enough for every test that does not say otherwise.
@@ -72,7 +73,7 @@ func compile(t testing.TB, d op.Device, p *op.Program, opt op.CompileOptions) *m
 			t.Error(err)
 		}
 	})
-	return &machine{t, p, exec}
+	return &machine{t, p, exec, Tolerances[d.Name()].Regroups}
 }
 
 func compileRef(t testing.TB, p *op.Program, opt op.CompileOptions) *machine {
@@ -199,6 +200,17 @@ func equal(t *testing.T, what string, got, want []float32) {
 			t.Fatalf("%s: value %d is %v, want exactly %v", what, i, got[i], want[i])
 		}
 	}
+}
+
+// same demands the same bits of what m computed of equal rows in batches of
+// different sizes; where m's device regroups sums by size, only what is allowed.
+func same(t *testing.T, m *machine, what string, got, want []float32, width int, allowed float64) {
+	t.Helper()
+	if m.regroups {
+		compare(t, what, got, want, width, allowed)
+		return
+	}
+	equal(t, what, got, want)
 }
 
 // source makes random tensors; equal seeds make equal tensors.

@@ -12,6 +12,10 @@ import (
 // differ at all: the values of every format are exact in f32. docs/kernels.md
 // has the table in prose.
 type Tolerance struct {
+	// Regroups: sums are added in another order where a batch has more rows, so that
+	// a row may differ from itself in another batch as it may from ref. Without it
+	// not a bit may differ.
+	Regroups  bool
 	Norm      float64
 	Rope      float64
 	Attention float64 // keys and values that the KV format holds exactly
@@ -63,6 +67,20 @@ var Tolerances = map[string]Tolerance{
 		LogitsQuant: 6*0.0129/254 + 2*3e-5,
 		// silu(g) * up has the relative errors of both factors, and its largest
 		// values are twice as far from the mean.
+		GatedFloat: 4 * 3e-5, GatedQuant: 4 * 6 * 0.0129,
+	},
+	"vulkan": {
+		Regroups: true, // decode cuts a sum over a subgroup's threads, prefill adds along k
+		// Vulkan lets a square root and a quotient be off by 2.5 u each, and the sum
+		// over 8 to 64 threads is one of the shorter ones.
+		Norm: 20 * u,
+		Rope: 5 * u,
+		// As on the CPU; Vulkan's exp is off by 3 + 2 |x| times 2u, for |x| up to 10
+		// in what counts, which is 3e-6.
+		Attention:    3e-5,
+		AttentionF16: 2e-3, AttentionQ8: 4.0 / 127,
+		// The same twins of activations as on the CPU.
+		MatMulFloat: 3e-5, MatMulQuant: 6 * 0.0129, LogitsQuant: 6*0.0129/254 + 2*3e-5,
 		GatedFloat: 4 * 3e-5, GatedQuant: 4 * 6 * 0.0129,
 	},
 }

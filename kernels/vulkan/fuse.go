@@ -1,0 +1,192 @@
+package vulkan
+
+import (
+	"fmt"
+	"slices"
+
+	"tandem/kernels/op"
+)
+
+// source is what a twin is made of: a value, normalised first if there is a
+// weight, or the splits of an attention.
+type source struct {
+	from      op.Value
+	weight    []float32
+	eps       float32
+	attention *op.Attention
+}
+
+// ownBytesMax bounds the shared memory for columns that a workgroup quantises for
+// itself: little enough that several workgroups fit a processor of the GPU.
+const ownBytesMax = 24 << 10
+
+// ownSplitsMax bounds the splits that each joins for itself.
+const ownSplitsMax = 8
+
+// makesOwn reports whether products that read v's twin make it themselves, for
+// batches of that shape.
+func (l *lowering) makesOwn(v op.Value, s shape) (source, bool) {
+	from, ok := l.sources[v]
+	bytes := l.rows(v, s) * l.p.Values[v].Width / groupValues * twinGroupBytes
+	return from, ok && l.fused && l.columns[v] == 1 && bytes <= ownBytesMax && (from.attention == nil || s.splits <= ownSplitsMax)
+}
+
+// unlessFused is st, which makes v's twin, left out where products do that.
+func (l *lowering) unlessFused(v op.Value, st step) step {
+	dispatch := st.call
+	st.call = func(s shape) call {
+		if _, own := l.makesOwn(v, s); own {
+			return call{}
+		}
+		return dispatch(s)
+	}
+	return st
+}
+
+// columnsOf are what the kernels for few columns read of v: two addresses, the
+// norm's epsilon, and the constants PROLOGUE, OWN and, of few.comp alone, HEAD_DIM
+// and ROW_HEADS.
+func (l *lowering) columnsOf(v op.Value, s shape, atOnce int) (x, y uint64, eps float32, constants []uint32) {
+	from, own := l.makesOwn(v, s)
+	if !own {
+		x, y = l.twin(v)
+		return x, y, 0, []uint32{0, 1}
+	}
+	words := uint32(atOnce * l.p.Values[v].Width / 4)
+	if a := from.attention; a != nil {
+		return l.address(partialsMemory), l.e.batch.positions, 0, []uint32{3, words, uint32(a.HeadDim), uint32(a.QHeads)}
+	}
+	if from.weight == nil {
+		return l.float(from.from), 0, 0, []uint32{1, words}
+	}
+	return l.float(from.from), l.e.weights.vector(from.weight), from.eps, []uint32{2, words}
+}
+
+// columnReads is the memory behind columnsOf.
+func (l *lowering) columnReads(v op.Value) []int {
+	reads := []int{l.twins[v]}
+	switch from, ok := l.sources[v]; {
+	case !ok || !l.fused:
+	case from.attention != nil:
+		reads = append(reads, partialsMemory)
+	default:
+		reads = append(reads, l.floats[from.from])
+	}
+	return reads
+}
+
+// onlyNormed reports whether op i is a Select whose rows only the next op reads, a Norm.
+func (l *lowering) onlyNormed(i int) bool {
+	o := l.p.Ops[i].(*op.Select)
+	if i+1 == len(l.p.Ops) {
+		return false
+	}
+	next, ok := l.p.Ops[i+1].(*op.Norm)
+	return ok && next.In == o.Out && l.readers(o.Out) == 1
+}
+
+// readers counts the ops that read v.
+func (l *lowering) readers(v op.Value) int {
+	n := 0
+	for _, o := range l.p.Ops {
+		if reads, _ := op.Uses(o); slices.Contains(reads, v) {
+			n++
+		}
+	}
+	return n
+}
+
+// qkv is an attention with the products and rotations before it.
+type qkv struct {
+	products  [3]*op.MatMul // of q, k and v
+	rope      *op.Rope      // of q and of k, or nil
+	attention *op.Attention
+	ops       int // of the program, all together
+}
+
+// findQKV looks for three products of one input at op i, rotations of the first
+// two alike, and an attention, whose values nobody else reads.
+func (l *lowering) findQKV(i int) (qkv, bool) {
+	f, ops := qkv{}, l.p.Ops
+	if !l.fused || l.opt.KV == op.Q8_0 || i+4 > len(ops) {
+		return f, false
+	}
+	for n := range f.products {
+		m, ok := ops[i+n].(*op.MatMul)
+		if !ok || isFloat(m.Weight.Type) || m.Residual != op.NoValue || l.columns[m.In] != 1 || n > 0 && m.In != f.products[0].In {
+			return f, false
+		}
+		f.products[n] = m
+	}
+	q, k, v := f.products[0].Out, f.products[1].Out, f.products[2].Out
+	f.ops = 3
+	for _, x := range []op.Value{q, k} {
+		r, ok := ops[i+f.ops].(*op.Rope)
+		if !ok {
+			break
+		}
+		if r.X != x || f.rope != nil && (!slices.Equal(r.Freqs, f.rope.Freqs) || r.Adjacent != f.rope.Adjacent || r.HeadDim != f.rope.HeadDim) {
+			return f, false
+		}
+		f.rope = r
+		f.ops++
+	}
+	rotations := f.ops - 3
+	if rotations == 1 || i+f.ops == len(ops) {
+		return f, false
+	}
+	a, ok := ops[i+f.ops].(*op.Attention)
+	if !ok || a.Q != q || a.K != k || a.V != v || f.rope != nil && f.rope.HeadDim != a.HeadDim {
+		return f, false
+	}
+	f.attention = a
+	f.ops++
+	perRow := rotations/2 + 1 // readers of q and of k
+	return f, l.readers(q) == perRow && l.readers(k) == perRow && l.readers(v) == 1
+}
+
+// lowerQKV appends the fused step, and attention without its store.
+func (l *lowering) lowerQKV(f qkv) {
+	a, in := f.attention, f.products[0].In
+	table, pairs := 0, 0
+	if f.rope != nil {
+		table, pairs = l.ropeTable(f.rope), len(f.rope.Freqs)
+	}
+	s := step{
+		kind: "qkv", shape: fmt.Sprintf("%v %v %v %d + 2 x %d x %d", f.products[0].Weight.Type, f.products[1].Weight.Type, f.products[2].Weight.Type,
+			f.products[0].Weight.Rows, f.products[1].Weight.Rows, f.products[0].Weight.Cols),
+		value: op.NoValue, reads: l.columnReads(in), writes: []int{l.floats[a.Q], pagesMemory},
+	}
+	s.cost = func(b *op.Batch) (bytes, ops float64) {
+		for _, m := range f.products {
+			bytes += float64(packedBytes(m.Weight, m.Weight.Rows))
+			ops += float64(2 * m.Weight.Rows * m.Weight.Cols * len(b.Rows))
+		}
+		return bytes, ops
+	}
+	s.call = func(s shape) call {
+		x, y, eps, columns := l.columnsOf(in, s, s.rows)
+		constants := append(l.pageConstants(a), uint32(a.QHeads))
+		var p push
+		for _, m := range f.products {
+			constants = append(constants, uint32(m.Weight.Type))
+			p = p.address(l.e.weights.tensor(m.Weight))
+		}
+		for _, m := range f.products {
+			p = p.address(l.e.weights.vector(m.Bias))
+		}
+		turns := uint64(0)
+		if f.rope != nil {
+			turns = l.e.batch.ropes[table]
+		}
+		p = append(p.address(x, y, l.float(a.Q), turns), l.pool(a)...)
+		constants = append(append(append(constants, uint32(s.rows)), columns...), uint32(pairs), flag(f.rope != nil && f.rope.Adjacent))
+		return call{
+			shader: "qkv", threads: fewThreads, constants: constants,
+			push: p.number(l.pageBytes(), groups(f.products[0].Weight), s.rows).float(eps),
+			x:    ceil((a.QHeads+2*a.Heads)*a.HeadDim/2, l.e.dev.subgroups(fewThreads)), y: 1, z: 1,
+		}
+	}
+	l.steps = append(l.steps, s)
+	l.lowerAttention(a)
+}

@@ -1,0 +1,105 @@
+package vulkan
+
+// #include "binding.h"
+import "C"
+
+import (
+	"context"
+	"fmt"
+	"time"
+	"unsafe"
+
+	"tandem/kernels/op"
+)
+
+const (
+	limitBytes   = 512 << 20 // read and written; larger than any cache
+	limitRepeats = 5
+	peakChains   = 8 // of peak.comp, 8 operations each
+	peakRounds   = 8192
+	// Workgroups of peak.comp: enough to fill a large GPU, for a few milliseconds. A
+	// software driver has few threads, and each is slow.
+	peakGroups    = 4096
+	peakGroupsCPU = 16
+)
+
+// Limits measures what the GPU allows right now: the best of five copies of 512
+// MB within its memory, reads and writes in GB/s, and packed products of int8
+// from registers in 10^12 operations per second.
+func (d *Device) Limits(ctx context.Context) (readGBs, teraOps float64, err error) {
+	d.runMu.Lock()
+	defer d.runMu.Unlock()
+	a, err := d.alloc(deviceMemory, limitBytes/2, "limits")
+	if err != nil {
+		return 0, 0, err
+	}
+	defer d.release(a)
+	b, err := d.alloc(deviceMemory, limitBytes/2, "limits")
+	if err != nil {
+		return 0, 0, err
+	}
+	defer d.release(b)
+	groups := peakGroups
+	if d.found._type == C.VK_PHYSICAL_DEVICE_TYPE_CPU {
+		groups = peakGroupsCPU
+	}
+	peak, err := d.pipes.get("peak", fewThreads, nil)
+	if err != nil {
+		return 0, 0, err
+	}
+	arguments := push{}.address(a.address()).number(peakRounds)
+	for range limitRepeats {
+		if err := ctx.Err(); err != nil {
+			return 0, 0, err
+		}
+		took, err := d.time(func(c C.VkCommandBuffer) {
+			C.record_copy(d.gpu, c, a.buffer.handle, 0, b.buffer.handle, 0, limitBytes/2)
+		})
+		if err != nil {
+			return 0, 0, err
+		}
+		readGBs = max(readGBs, limitBytes/took.Seconds()/1e9)
+		took, err = d.time(func(c C.VkCommandBuffer) {
+			C.record_dispatch(d.gpu, c, peak, unsafe.Pointer(&arguments[0]), C.uint32_t(len(arguments)), C.uint32_t(groups), 1, 1)
+		})
+		if err != nil {
+			return 0, 0, err
+		}
+		teraOps = max(teraOps, float64(groups)*fewThreads*peakChains*8*peakRounds/took.Seconds()/1e12)
+	}
+	return readGBs, teraOps, nil
+}
+
+// time is how long commands take by the GPU's clock.
+func (d *Device) time(record func(c C.VkCommandBuffer)) (time.Duration, error) {
+	if d.found.timestamp_bits == 0 {
+		return 0, fmt.Errorf("vulkan: limits: %s has no clock: %w", name(d.found), op.ErrNotSupported)
+	}
+	var queries C.VkQueryPool
+	if err := check("timestamps", C.queries_create(d.gpu, 2, &queries)); err != nil {
+		return 0, err
+	}
+	defer C.queries_destroy(d.gpu, queries)
+	w := recorder{d: d}
+	err := w.once(func(c C.VkCommandBuffer) error {
+		C.record_reset(d.gpu, c, queries, 2)
+		C.record_timestamp(d.gpu, c, queries, 0)
+		record(c)
+		C.record_timestamp(d.gpu, c, queries, 1)
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	var ticks [2]uint64
+	if err := check("timestamps", C.queries_read(d.gpu, queries, 2, (*C.uint64_t)(&ticks[0]))); err != nil {
+		return 0, err
+	}
+	return d.duration(ticks[0], ticks[1]), nil
+}
+
+// duration is the time between two of the GPU's timestamps.
+func (d *Device) duration(from, to uint64) time.Duration {
+	mask := ^uint64(0) >> (64 - uint(d.found.timestamp_bits))
+	return max(1, time.Duration(float64((to-from)&mask)*float64(d.found.ns_per_tick)))
+}

@@ -1,0 +1,309 @@
+package vulkan
+
+import (
+	"fmt"
+	"slices"
+
+	"tandem/kernels/op"
+)
+
+// A Program is lowered to a list of steps, each a dispatch (or none, if a batch
+// gives it nothing to do). Activations that quantised weights read get a
+// quantised twin. Memory is shared by what is never needed at once, and a
+// barrier stands before a step that touches memory which others since the last
+// barrier have written, or writes what they have read.
+//
+// There are two lists. The plain one is for batches of many rows, and keeps every
+// named value for those who tap it. The fused one is for up to fewRows rows, where
+// waiting for each other is what costs: products normalise and quantise their
+// input themselves, and q, k and v with their rotation are one step (fuse.go).
+
+// step is one dispatch of the list.
+type step struct {
+	kind, shape string // what a profile calls it
+	value       op.Value
+	tapped      bool // the value is complete after it, and has a name
+	reads       []int
+	writes      []int
+	call        func(s shape) call
+	cost        func(b *op.Batch) (bytes, ops float64)
+}
+
+// memory is something that steps read and write.
+type memory struct {
+	bytes       int
+	first, last int // steps that use it
+	slot        int // whose place it takes
+}
+
+// Memory that is not shared.
+const (
+	pagesMemory    = 0 // the KV pages, for ordering only
+	partialsMemory = 1 // attention's splits
+	fixedMemory    = 2
+)
+
+type lowering struct {
+	p       *op.Program
+	opt     op.CompileOptions
+	e       *executable
+	fused   bool
+	sources map[op.Value]source   // of twins that products can make themselves
+	picked  map[op.Value]op.Value // what a value is the selected rows of, where nobody needs them apart
+	steps   []step
+	memory  []memory
+	floats  []int  // memory of each value's floats
+	twins   []int  // of its quantised twin, -1 if nobody reads one
+	columns []int  // of the twin, for each row: 0, 1 or 2
+	wanted  []bool // somebody reads the floats
+	ropes   [][]float32
+	kv      []layerPlace
+	slots   []int // bytes of each
+	slotAt  []int // and where it lies in the executable's values
+}
+
+func lower(e *executable, fused bool) (*lowering, error) {
+	l := &lowering{p: e.p, opt: e.opt, e: e, fused: fused, memory: make([]memory, fixedMemory)}
+	l.sources, l.picked = map[op.Value]source{}, map[op.Value]op.Value{}
+	if fused {
+		l.opt.RowsMax = min(l.opt.RowsMax, fewRows)
+		l.opt.LogitsMax = min(l.opt.LogitsMax, fewRows)
+	}
+	n := len(l.p.Values)
+	l.twins, l.columns, l.wanted = make([]int, n), make([]int, n), make([]bool, n)
+	for v, info := range l.p.Values {
+		l.floats = append(l.floats, l.newMemory(l.rowsMax(op.Value(v))*info.Width*4))
+		l.twins[v], l.wanted[v] = -1, info.Name != "" && !fused
+	}
+	for _, o := range l.p.Ops {
+		l.findReaders(o)
+	}
+	for v, columns := range l.columns {
+		if columns > 0 {
+			l.twins[v] = l.newMemory(l.rowsMax(op.Value(v)) * columns * l.p.Values[v].Width / groupValues * twinGroupBytes)
+		}
+	}
+	if err := l.placeKV(); err != nil {
+		return nil, err
+	}
+	for i := 0; i < len(l.p.Ops); {
+		if f, ok := l.findQKV(i); ok {
+			l.lowerQKV(f)
+			i += f.ops
+			continue
+		}
+		if err := l.lowerOp(i); err != nil {
+			return nil, err
+		}
+		i++
+	}
+	l.assignSlots()
+	return l, nil
+}
+
+// twinGroupBytes is 32 quants, their scale and their sums.
+const twinGroupBytes = groupValues + 8
+
+func (l *lowering) newMemory(bytes int) int {
+	l.memory = append(l.memory, memory{bytes: bytes, first: -1, last: -1, slot: -1})
+	return len(l.memory) - 1
+}
+
+func (l *lowering) rowsMax(v op.Value) int {
+	if l.p.Values[v].Selected {
+		return l.opt.LogitsMax
+	}
+	return l.opt.RowsMax
+}
+
+// findReaders notes in which form o reads its values.
+func (l *lowering) findReaders(o op.Op) {
+	product := func(v op.Value, weight op.DType, columns int) {
+		if isFloat(weight) {
+			l.wanted[v] = true
+		} else {
+			l.columns[v] = max(l.columns[v], columns)
+		}
+	}
+	switch o := o.(type) {
+	case *op.MatMul:
+		columns := 1
+		// What the last product's input loses to int8 goes straight into the logits:
+		// it is quantised twice as finely, as kernels/cpu does.
+		if o.Out == l.p.Logits {
+			columns = 2
+		}
+		product(o.In, o.Weight.Type, columns)
+		if o.Residual != op.NoValue {
+			l.wanted[o.Residual] = true
+		}
+	case *op.GatedMatMul:
+		product(o.In, o.Gate.Type, 1)
+	default:
+		reads, _ := op.Uses(o)
+		for _, v := range reads {
+			l.wanted[v] = true
+		}
+	}
+}
+
+// emit appends s, which completes value v, and the step that quantises v if s
+// does not do that itself.
+func (l *lowering) emit(s step, v op.Value, quantises bool) {
+	s.value, s.tapped = v, l.p.Values[v].Name != ""
+	if quantises && l.twins[v] >= 0 {
+		s.writes = append(s.writes, l.twins[v])
+	}
+	l.steps = append(l.steps, s)
+	if l.twins[v] >= 0 && !quantises {
+		l.sources[v] = source{from: v}
+		l.steps = append(l.steps, l.unlessFused(v, l.quantise(v)))
+	}
+}
+
+// lowerOp appends the steps of op i.
+func (l *lowering) lowerOp(i int) error {
+	switch o := l.p.Ops[i].(type) {
+	case *op.Embed:
+		if o.Table.Rows < l.p.Vocab {
+			return fmt.Errorf("vulkan: %s: %d rows for a vocabulary of %d", o.Table.Name, o.Table.Rows, l.p.Vocab)
+		}
+		l.emit(l.embed(o), o.Out, false)
+	case *op.Norm:
+		if len(o.Weight)%groupValues != 0 {
+			return fmt.Errorf("vulkan: a norm of width %d: %w", len(o.Weight), op.ErrNotSupported)
+		}
+		s := l.norm(o)
+		if !l.wanted[o.Out] {
+			l.sources[o.Out] = source{from: o.In, weight: o.Weight, eps: o.Eps}
+			s = l.unlessFused(o.Out, s)
+		}
+		l.emit(s, o.Out, true)
+	case *op.MatMul:
+		l.emit(l.product(o.In, o.Out, product{weight: o.Weight, bias: o.Bias, residual: o.Residual}), o.Out, false)
+	case *op.GatedMatMul:
+		l.emit(l.product(o.In, o.Out, product{weight: o.Gate, up: o.Up, residual: op.NoValue}), o.Out, false)
+	case *op.Rope:
+		l.emit(l.rope(o), o.X, false)
+	case *op.Attention:
+		l.steps = append(l.steps, l.store(o))
+		l.lowerAttention(o)
+	case *op.Select:
+		if l.fused && l.onlyNormed(i) {
+			l.picked[o.Out] = o.In
+			return nil
+		}
+		l.emit(l.selectRows(o), o.Out, false)
+	default:
+		return fmt.Errorf("vulkan: op %T: %w", o, op.ErrNotSupported)
+	}
+	return nil
+}
+
+// lowerAttention appends what comes after keys and values are stored.
+func (l *lowering) lowerAttention(a *op.Attention) {
+	l.steps = append(l.steps, l.attend(a))
+	s := l.merge(a)
+	if l.fused && !l.wanted[a.Out] && l.twins[a.Out] >= 0 {
+		l.sources[a.Out] = source{attention: a}
+		s = l.unlessFused(a.Out, s)
+	}
+	l.emit(s, a.Out, true)
+}
+
+// layerPlace is where a layer's keys and values lie in a page.
+type layerPlace struct {
+	offset int
+	op.KVLayer
+}
+
+// placeKV lays the layers out in a page and checks that the kernels know the shapes.
+func (l *lowering) placeKV() error {
+	offset := 0
+	for i, kv := range l.p.KV {
+		unit := 16
+		if l.opt.KV == op.Q8_0 {
+			unit = 32
+		}
+		if kv.HeadDim%unit != 0 || kv.HeadDim > 4*attendThreads {
+			return fmt.Errorf("vulkan: layer %d: a head dimension of %d with %v keys: %w", i, kv.HeadDim, l.opt.KV, op.ErrNotSupported)
+		}
+		l.kv = append(l.kv, layerPlace{offset, kv})
+		offset += 2 * halfBytes(l.opt.KV, kv)
+	}
+	return nil
+}
+
+func (l *lowering) pageBytes() int {
+	if len(l.kv) == 0 {
+		return 0
+	}
+	last := l.kv[len(l.kv)-1]
+	return last.offset + 2*halfBytes(l.opt.KV, last.KVLayer)
+}
+
+// halfBytes is the size of K or of V of a layer in a page, as pages.glsl has them.
+func halfBytes(kv op.DType, l op.KVLayer) int {
+	values := op.PageTokens * l.Heads * l.HeadDim
+	switch kv {
+	case op.Q8_0:
+		return values + values/32*4
+	case op.F32:
+		return values * 4
+	default:
+		return values * 2
+	}
+}
+
+// assignSlots shares memory between what is never needed at once, in the order
+// of the steps; barriers see to what runs side by side.
+func (l *lowering) assignSlots() {
+	for i := range l.steps {
+		for _, m := range append(slices.Clone(l.steps[i].reads), l.steps[i].writes...) {
+			if l.memory[m].first < 0 {
+				l.memory[m].first = i
+			}
+			l.memory[m].last = i
+		}
+	}
+	freeFrom := make([]int, fixedMemory) // step from which the slot is free
+	l.slots = make([]int, fixedMemory)
+	for m := range fixedMemory {
+		l.memory[m].slot, freeFrom[m] = m, len(l.steps)
+	}
+	for i := range l.steps {
+		for m := range l.memory {
+			if l.memory[m].first != i || m < fixedMemory {
+				continue
+			}
+			own := &l.memory[m]
+			for s, bytes := range l.slots {
+				closer := own.slot < 0 || abs(bytes-own.bytes) < abs(l.slots[own.slot]-own.bytes)
+				if freeFrom[s] <= i && closer {
+					own.slot = s
+				}
+			}
+			if own.slot < 0 {
+				own.slot = len(l.slots)
+				l.slots, freeFrom = append(l.slots, 0), append(freeFrom, 0)
+			}
+			l.slots[own.slot] = max(l.slots[own.slot], own.bytes)
+			freeFrom[own.slot] = own.last + 1
+		}
+	}
+}
+
+// slotsOf are the slots that memory lies in.
+func (l *lowering) slotsOf(memory []int) []int {
+	var slots []int
+	for _, m := range memory {
+		slots = append(slots, l.memory[m].slot)
+	}
+	return slots
+}
+
+func overlap(a, b []int) bool {
+	return slices.ContainsFunc(a, func(x int) bool { return slices.Contains(b, x) })
+}
+
+func abs(n int) int { return max(n, -n) }

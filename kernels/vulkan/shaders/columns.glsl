@@ -1,0 +1,43 @@
+// Where the columns of few.comp and qkv.comp come from: a twin in memory, or floats
+// that each workgroup quantises for itself, for that is cheaper than to wait for
+// another dispatch. The includer declares COLS, columns at a time, and
+//   PROLOGUE  0: a twin; 1: floats to quantise; 2: floats to normalise and quantise;
+//             3: attention's splits to join and quantise
+//   OWN       PROLOGUE: words of shared memory for quants, COLS * groups * 8; else 1
+//   HEAD_DIM, ROW_HEADS  PROLOGUE 3: of the queries
+#include "quantise.glsl"
+#include "norm.glsl"
+#include "attention.glsl"
+
+// Word j of a group of a column lies beside word j of the next group, which the next thread reads.
+shared uint own_words[OWN];
+shared uvec2 own_meta[(OWN + 7) / 8];
+
+// make_columns quantises columns from the given one on; from is their floats and
+// with the norm's weight, or partials and with the rows' positions.
+void make_columns(uint64_t from, uint64_t with, float eps, uint first, uint cols, uint groups)
+{
+	for (uint c = 0; c < COLS; c++) {
+		uint column = min(first + c, cols - 1), position = PROLOGUE == 3 ? Words(with).at[column] : 0;
+		Vectors x = Vectors(from + uint64_t(column) * groups * 128);
+		float scale = PROLOGUE == 2 ? norm_scale(x, groups * 32, eps) : 1;
+		for (uint i = thread(); i < groups * 8; i += THREADS) {
+			vec4 v = PROLOGUE == 3 ? merged(from, cols, column, position, ROW_HEADS, HEAD_DIM / 4, i) : x.at[i];
+			if (PROLOGUE == 2) v = v * scale * Vectors(with).at[i];
+			Quantised q = quantise(v);
+			own_words[(c * 8 + i % 8) * groups + i / 8] = q.word;
+			if (i % 8 == 0) own_meta[c * groups + i / 8] = q.meta;
+		}
+	}
+	barrier();
+}
+
+// column_group is group g of a column, the c-th of those at a time.
+Twin column_group(uint64_t quants, uint64_t meta, uint first, uint c, uint cols, uint groups, uint g)
+{
+	if (PROLOGUE == 0) return load_twin(quants, meta, min(first + c, cols - 1) * groups + g);
+	Twin t;
+	[[unroll]] for (uint j = 0; j < 8; j++) t.q[j] = own_words[(c * 8 + j) * groups + g];
+	set_meta(t, own_meta[c * groups + g]);
+	return t;
+}

@@ -1,0 +1,12 @@
+// What is done to a finished sum of a product.
+
+float silu(float x) { return x / (1 + exp(-x)); }
+
+// finish writes output (col, row) of rows a column: bias and residual may be 0, for none.
+void finish(uint64_t to, uint64_t bias, uint64_t residual, uint rows, uint row, uint col, float sum)
+{
+	if (bias != 0) sum += Floats(bias).at[row];
+	uint64_t at = (uint64_t(col) * rows + row) * 4;
+	if (residual != 0) sum += Floats(residual + at).at[0];
+	Floats(to + at).at[0] = sum;
+}

@@ -1,0 +1,93 @@
+#version 460
+// Queries, keys and values of a few rows in one go: three products as in few.comp,
+// their biases, the rotation of queries and keys (Su et al. 2021), and the keys'
+// and values' way to their pages. A subgroup takes two dimensions of a head that
+// are rotated together. Pages of F16 and F32; a block of Q8_0 needs 32 dimensions.
+#include "base.glsl"
+#include "weights.glsl"
+#include "twin.glsl"
+#include "pages.glsl"
+
+layout(constant_id = 5) const uint Q_HEADS = 14;
+layout(constant_id = 6) const uint Q_TYPE = Q4_0;
+layout(constant_id = 7) const uint K_TYPE = Q4_0;
+layout(constant_id = 8) const uint V_TYPE = Q4_0;
+layout(constant_id = 9) const uint COLS = 1;
+layout(constant_id = 10) const uint PROLOGUE = 0;
+layout(constant_id = 11) const uint OWN = 1;
+layout(constant_id = 12) const uint PAIRS = 32; // rotated in a head
+layout(constant_id = 13) const bool ADJACENT = false;
+const uint HEAD_DIM = 64, ROW_HEADS = 1; // of PROLOGUE 3, which queries never have
+#include "columns.glsl"
+
+layout(push_constant) uniform Push {
+	uint64_t weights[3], biases[3]; // of q, k, v; a bias may be 0
+	uint64_t x, y;                  // as in few.comp
+	uint64_t to;                    // queries, (rows, Q_HEADS * DIM)
+	uint64_t turns;                 // cos and sin of (row, pair)
+	Pool pool;
+	uint page_bytes;
+	uint groups, cols;
+	float eps;
+};
+
+float sums[2 * COLS];
+
+// dims are the two dimensions of a head that pair p of it is.
+uvec2 dims(uint p, uint part)
+{
+	if (part == 2 || p >= PAIRS || ADJACENT) return uvec2(2 * p, 2 * p + 1);
+	return uvec2(p, p + PAIRS);
+}
+
+void add(uint type, Weight w, uvec2 row, uint g, Twin t[COLS])
+{
+	[[unroll]] for (uint r = 0; r < 2; r++) {
+		Group group = load_group(type, w, row[r], g);
+		[[unroll]] for (uint c = 0; c < COLS; c++) sums[r * COLS + c] = add_group(type, group, t[c], sums[r * COLS + c]);
+	}
+}
+
+// keep writes a finished value of a row's key or value.
+void keep(uint row, uint part, uint head, uint dim, float value)
+{
+	uint position = Words(pool.positions).at[row], i = (position % PAGE_TOKENS * HEADS + head) * DIM + dim;
+	uint64_t half_base = page_of(pool, page_bytes, row, position) + (part == 2 ? half_bytes() : 0);
+	if (KV == F32) Floats(half_base).at[i] = value;
+	else Halves(half_base).at[i] = uint16_t(round_half(value));
+}
+
+void main()
+{
+	uint pair = gl_WorkGroupID.x * (THREADS / SUBGROUP) + gl_SubgroupID, head = pair / (DIM / 2);
+	if (PROLOGUE != 0) make_columns(x, y, eps, 0, cols, groups);
+	if (head >= Q_HEADS + 2 * HEADS) return;
+	uint part = head < Q_HEADS ? 0 : head < Q_HEADS + HEADS ? 1 : 2;
+	head -= part == 0 ? 0 : part == 1 ? Q_HEADS : Q_HEADS + HEADS;
+	uvec2 dim = dims(pair % (DIM / 2), part), row = head * DIM + dim;
+	uint rows = (part == 0 ? Q_HEADS : HEADS) * DIM;
+	[[unroll]] for (uint i = 0; i < 2 * COLS; i++) sums[i] = 0;
+	for (uint g = gl_SubgroupInvocationID; g < groups; g += SUBGROUP) {
+		Twin t[COLS];
+		[[unroll]] for (uint c = 0; c < COLS; c++) t[c] = column_group(x, y, 0, c, cols, groups, g);
+		if (part == 0) add(Q_TYPE, Weight(weights[0], rows, groups), row, g, t);
+		else if (part == 1) add(K_TYPE, Weight(weights[1], rows, groups), row, g, t);
+		else add(V_TYPE, Weight(weights[2], rows, groups), row, g, t);
+	}
+	[[unroll]] for (uint c = 0; c < COLS; c++) {
+		vec2 v = vec2(subgroupAdd(sums[c]), subgroupAdd(sums[COLS + c]));
+		if (gl_SubgroupInvocationID != 0 || c >= cols) continue;
+		if (biases[part] != 0) v += vec2(Floats(biases[part]).at[row.x], Floats(biases[part]).at[row.y]);
+		if (part < 2 && pair % (DIM / 2) < PAIRS) {
+			vec2 turn = uintBitsToFloat(Pairs(turns).at[c * PAIRS + pair % (DIM / 2)]);
+			v = vec2(v.x * turn.x - v.y * turn.y, v.y * turn.x + v.x * turn.y);
+		}
+		if (part == 0) {
+			Floats(to).at[c * rows + row.x] = v.x;
+			Floats(to).at[c * rows + row.y] = v.y;
+		} else {
+			keep(c, part, head, dim.x, v.x);
+			keep(c, part, head, dim.y, v.y);
+		}
+	}
+}

@@ -1,0 +1,394 @@
+package vulkan
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+
+	"tandem/kernels/op"
+)
+
+// shape is what a recording depends on: how many rows a batch has, how many of
+// them want logits, and into how many splits the keys of any are cut at most,
+// rounded up to a power of two.
+type shape struct{ rows, selected, splits int }
+
+const (
+	// fewRows is up to how many rows decode's kernels are used: products by few.comp,
+	// attention in splits. A row's bits are the same in all batches up to it.
+	fewRows = 8
+
+	// Threads of the workgroups. norm.comp has as many as few.comp, which may do the
+	// same, so that both add in the same order.
+	itemThreads   = 128
+	fewThreads    = 128
+	manyThreads   = 256
+	attendThreads = 128
+
+	manyTile     = 64   // rows of a workgroup of many.comp
+	manySide     = 16   // its columns are 1, 2 or 4 times so many
+	fewTile      = 2    // rows of a subgroup of few.comp
+	ownBlocksMax = 1024 // workgroups of few.comp that quantise for themselves
+	chunkKeys    = 64   // of attention.glsl, like the next
+	splitsMax    = 32
+	groupMax     = 8 // query heads of a workgroup of attend.comp
+)
+
+// call is a dispatch as it is recorded; x is 0 if there is nothing to do.
+type call struct {
+	shader    string
+	threads   int
+	constants []uint32
+	push      push
+	x, y, z   int
+}
+
+// push is a shader's push constants in order.
+type push []byte
+
+func (p push) address(all ...uint64) push {
+	for _, a := range all {
+		p = binary.LittleEndian.AppendUint64(p, a)
+	}
+	return p
+}
+
+func (p push) number(all ...int) push {
+	for _, n := range all {
+		p = binary.LittleEndian.AppendUint32(p, uint32(n))
+	}
+	return p
+}
+
+func (p push) float(x float32) push { return binary.LittleEndian.AppendUint32(p, math.Float32bits(x)) }
+
+func flag(b bool) uint32 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func ceil(n, by int) int { return (n + by - 1) / by }
+
+// address is where memory m lies, 0 if no step uses it.
+func (l *lowering) address(m int) uint64 {
+	if l.memory[m].slot < 0 {
+		return 0
+	}
+	return l.e.values.address() + uint64(l.slotAt[l.memory[m].slot])
+}
+
+// rows is how many rows v has in a batch of that shape.
+func (l *lowering) rows(v op.Value, s shape) int {
+	if l.p.Values[v].Selected {
+		return s.selected
+	}
+	return s.rows
+}
+
+// float and twin are where a value's floats, its quants and what belongs to
+// them are; 0 where there are none.
+func (l *lowering) float(v op.Value) uint64 { return l.address(l.floats[v]) }
+
+func (l *lowering) twin(v op.Value) (quants, meta uint64) {
+	if l.twins[v] < 0 {
+		return 0, 0
+	}
+	quants = l.address(l.twins[v])
+	return quants, quants + uint64(l.rowsMax(v)*l.columns[v]*l.p.Values[v].Width)
+}
+
+func (l *lowering) embed(o *op.Embed) step {
+	return step{
+		kind: "embed", shape: fmt.Sprintf("%v %d x %d", o.Table.Type, o.Table.Rows, o.Table.Cols),
+		writes: []int{l.floats[o.Out]},
+		call: func(s shape) call {
+			return call{
+				shader: "embed", threads: itemThreads, constants: []uint32{uint32(o.Table.Type)},
+				push: push{}.address(l.e.weights.tensor(o.Table), l.e.batch.tokens, l.float(o.Out)).number(o.Table.Rows, groups(o.Table), s.rows),
+				x:    ceil(s.rows*groups(o.Table), itemThreads), y: 1, z: 1,
+			}
+		},
+	}
+}
+
+// norm writes floats only where somebody reads them.
+func (l *lowering) norm(o *op.Norm) step {
+	from, selects := l.picked[o.In]
+	if !selects {
+		from = o.In
+	}
+	c := l.rowCall(from, o.Out, selects, o.Weight, o.Eps)
+	st := step{kind: "norm", shape: fmt.Sprint(len(o.Weight)), reads: []int{l.floats[from]}, call: c}
+	if l.wanted[o.Out] {
+		st.writes = []int{l.floats[o.Out]}
+	}
+	return st
+}
+
+// quantise makes the twin of floats that are there.
+func (l *lowering) quantise(v op.Value) step {
+	return step{
+		kind: "quantise", shape: fmt.Sprint(l.p.Values[v].Width), value: v,
+		reads: []int{l.floats[v]}, writes: []int{l.twins[v]},
+		call: l.rowCall(v, v, false, nil, 0),
+	}
+}
+
+// rowCall is norm.comp: a workgroup for each row of from, or for each that is
+// selected. Without a weight it only quantises.
+func (l *lowering) rowCall(from, to op.Value, selects bool, weight []float32, eps float32) func(s shape) call {
+	return func(s shape) call {
+		quants, meta := l.twin(to)
+		normed, rows := weight != nil, uint64(0)
+		if selects {
+			rows = l.e.batch.selected
+		}
+		return call{
+			shader: "norm", threads: fewThreads, constants: []uint32{flag(normed), flag(normed && l.wanted[to]), uint32(l.columns[to])},
+			push: push{}.address(l.float(from), l.float(to), l.e.weights.vector(weight), quants, meta, rows).number(l.p.Values[to].Width).float(eps),
+			x:    l.rows(to, s), y: 1, z: 1,
+		}
+	}
+}
+
+// product is what multiplies: up only if it is gated.
+type product struct {
+	weight, up *op.Tensor
+	bias       []float32
+	residual   op.Value
+}
+
+func (l *lowering) product(in, out op.Value, p product) step {
+	s := step{kind: "matmul", shape: fmt.Sprintf("%v %d x %d", p.weight.Type, p.weight.Rows, p.weight.Cols), writes: []int{l.floats[out]}}
+	matrices := 1
+	if p.up != nil {
+		s.kind, s.shape = "gated matmul", fmt.Sprintf("%v 2 x %d x %d", p.weight.Type, p.weight.Rows, p.weight.Cols)
+		matrices = 2
+	}
+	if p.residual != op.NoValue {
+		s.reads = append(s.reads, l.floats[p.residual])
+	}
+	s.cost = func(b *op.Batch) (bytes, ops float64) {
+		rows := len(b.Rows)
+		if l.p.Values[out].Selected {
+			rows = b.LogitRows()
+		}
+		bytes = float64(matrices * packedBytes(p.weight, p.weight.Rows))
+		return bytes, float64(2 * matrices * p.weight.Rows * p.weight.Cols * rows)
+	}
+	if isFloat(p.weight.Type) {
+		s.reads = append(s.reads, l.floats[in])
+		s.call = l.floatProduct(in, out, p)
+		return s
+	}
+	s.reads = append(s.reads, l.columnReads(in)...)
+	s.call = l.quantProduct(in, out, p)
+	return s
+}
+
+// ends are the addresses that a product writes to and adds.
+func (l *lowering) ends(out op.Value, p product) (to, bias, residual uint64) {
+	if p.residual != op.NoValue {
+		residual = l.float(p.residual)
+	}
+	return l.float(out), l.e.weights.vector(p.bias), residual
+}
+
+// weightsOf are the matrices' addresses and the second one's type.
+func (l *lowering) weightsOf(p product) (weight, up uint64, upType uint32) {
+	if p.up == nil {
+		return l.e.weights.tensor(p.weight), 0, uint32(p.weight.Type)
+	}
+	return l.e.weights.tensor(p.weight), l.e.weights.tensor(p.up), uint32(p.up.Type)
+}
+
+func (l *lowering) floatProduct(in, out op.Value, p product) func(s shape) call {
+	return func(s shape) call {
+		rows := l.rows(out, s)
+		cols := max(1, min(rows, fewRows))
+		weight, up, upType := l.weightsOf(p)
+		to, bias, residual := l.ends(out, p)
+		return call{
+			shader: "floats", threads: fewThreads, constants: []uint32{uint32(p.weight.Type), upType, uint32(cols), flag(p.up != nil)},
+			push: push{}.address(weight, up, l.float(in), to, bias, residual).number(p.weight.Rows, p.weight.Cols/2, rows),
+			x:    ceil(p.weight.Rows, l.e.dev.subgroups(fewThreads)) * min(rows, 1), y: ceil(rows, cols), z: 1,
+		}
+	}
+}
+
+// quantProduct chooses the kernel by the number of columns. What has two columns
+// a row, the last product's input, always goes by few.comp: its rows are few.
+func (l *lowering) quantProduct(in, out op.Value, p product) func(s shape) call {
+	return func(s shape) call {
+		rows, fine := l.rows(out, s), l.columns[in] == 2
+		cols := rows * l.columns[in]
+		atOnce := min(cols, fewRows)
+		weight, up, upType := l.weightsOf(p)
+		x, y, eps, columns := l.columnsOf(in, s, atOnce)
+		to, bias, residual := l.ends(out, p)
+		c := call{
+			push: push{}.address(weight, up, x, y, to, bias, residual).number(p.weight.Rows, groups(p.weight), cols).float(eps),
+			z:    1,
+		}
+		types := []uint32{uint32(p.weight.Type), upType}
+		switch {
+		case rows == 0:
+		case fine || cols <= fewRows:
+			blocks, turns := ceil(p.weight.Rows, fewTile*l.e.dev.subgroups(fewThreads)), 1
+			if columns[0] != 0 { // each workgroup has work of its own before its first row
+				turns = ceil(blocks, ownBlocksMax)
+			}
+			c.shader, c.threads = "few", fewThreads
+			c.constants = append(append(types, uint32(atOnce), fewTile, uint32(turns), flag(p.up != nil), flag(fine)), columns...)
+			c.x, c.y = ceil(blocks, turns), ceil(cols, atOnce)
+		default:
+			c.shader, c.threads = "many", manyThreads
+			each := 1
+			for each < 4 && cols > each*manySide {
+				each *= 2
+			}
+			c.constants = append(types, flag(p.up != nil), uint32(each))
+			tileRows := manyTile
+			if p.up != nil {
+				tileRows /= 2
+			}
+			c.x, c.y = ceil(p.weight.Rows, tileRows), ceil(cols, each*manySide)
+		}
+		return c
+	}
+}
+
+func (l *lowering) rope(o *op.Rope) step {
+	table, heads := l.ropeTable(o), l.p.Values[o.X].Width/o.HeadDim
+	return step{
+		kind: "rope", shape: fmt.Sprintf("%d heads of %d", heads, o.HeadDim),
+		reads: []int{l.floats[o.X]}, writes: []int{l.floats[o.X]},
+		call: func(s shape) call {
+			rows := l.rows(o.X, s)
+			return call{
+				shader: "rope", threads: itemThreads,
+				push: push{}.address(l.float(o.X), l.e.batch.ropes[table]).number(len(o.Freqs), o.HeadDim, heads, rows, int(flag(o.Adjacent))),
+				x:    ceil(rows*heads*len(o.Freqs), itemThreads), y: 1, z: 1,
+			}
+		},
+	}
+}
+
+// ropeTable is the number of the table that holds o's rotations.
+func (l *lowering) ropeTable(o *op.Rope) int {
+	table := slices.IndexFunc(l.ropes, func(f []float32) bool { return slices.Equal(f, o.Freqs) })
+	if table < 0 {
+		table = len(l.ropes)
+		l.ropes = append(l.ropes, o.Freqs)
+	}
+	return table
+}
+
+// pool is what pages.glsl's Pool holds, of an attention's layer.
+func (l *lowering) pool(o *op.Attention) push {
+	b := &l.e.batch
+	return push{}.address(l.e.pages.region.address()+uint64(l.kv[o.Layer].offset), b.table, b.starts, b.positions)
+}
+
+func (l *lowering) pageConstants(o *op.Attention) []uint32 {
+	return []uint32{uint32(l.opt.KV), uint32(o.HeadDim), uint32(o.Heads)}
+}
+
+func headsShape(o *op.Attention) string {
+	return fmt.Sprintf("%d heads of %d for %d", o.Heads, o.HeadDim, o.QHeads)
+}
+
+func (l *lowering) store(o *op.Attention) step {
+	block := 16
+	if l.opt.KV == op.Q8_0 {
+		block = 32
+	}
+	return step{
+		kind: "store kv", shape: headsShape(o), value: op.NoValue,
+		reads: []int{l.floats[o.K], l.floats[o.V]}, writes: []int{pagesMemory},
+		call: func(s shape) call {
+			return call{
+				shader: "store", threads: itemThreads, constants: l.pageConstants(o),
+				push: l.pool(o).address(l.float(o.K), l.float(o.V)).number(l.pageBytes(), s.rows),
+				x:    ceil(s.rows*2*o.Heads*o.HeadDim/block, itemThreads), y: 1, z: 1,
+			}
+		},
+	}
+}
+
+func (l *lowering) attend(o *op.Attention) step {
+	perKV := o.QHeads / o.Heads
+	blocks := ceil(perKV, groupMax)
+	group := ceil(perKV, blocks)
+	return step{
+		kind: "attention", shape: headsShape(o), value: op.NoValue,
+		reads: []int{l.floats[o.Q], pagesMemory}, writes: []int{partialsMemory, l.floats[o.Out]},
+		cost: func(b *op.Batch) (bytes, ops float64) { return attentionCost(b, l.opt.KV, o) },
+		call: func(s shape) call {
+			all := s.rows > fewRows
+			splits := s.splits
+			if all {
+				splits = 1
+			}
+			return call{
+				shader: "attend", threads: attendThreads, constants: append(l.pageConstants(o), uint32(o.QHeads), uint32(group), flag(all)),
+				push: l.pool(o).address(l.float(o.Q), l.float(o.Out), l.address(partialsMemory)).number(l.pageBytes()).float(o.Scale).number(s.rows),
+				x:    s.rows, y: o.Heads * blocks, z: splits,
+			}
+		},
+	}
+}
+
+// attentionCost counts the keys and values that a batch reads, each sequence's
+// once, and the operations on them.
+func attentionCost(b *op.Batch, kv op.DType, o *op.Attention) (bytes, ops float64) {
+	keys, last := 0, map[int32]int{}
+	for _, r := range b.Rows {
+		keys += int(r.Pos) + 1
+		last[r.Seq] = max(last[r.Seq], int(r.Pos)+1)
+	}
+	read := 0
+	for _, n := range last {
+		read += n
+	}
+	layer := op.KVLayer{Heads: o.Heads, HeadDim: o.HeadDim}
+	return float64(2 * read * halfBytes(kv, layer) / op.PageTokens), float64(4 * keys * o.QHeads * o.HeadDim)
+}
+
+// merge joins the splits and quantises; where attention left none it only quantises.
+func (l *lowering) merge(o *op.Attention) step {
+	s := step{kind: "merge", shape: headsShape(o), reads: []int{partialsMemory, l.floats[o.Out]}, writes: []int{l.floats[o.Out]}}
+	quantise := l.rowCall(o.Out, o.Out, false, nil, 0)
+	s.call = func(s shape) call {
+		if s.rows > fewRows {
+			if l.twins[o.Out] < 0 {
+				return call{}
+			}
+			return quantise(s)
+		}
+		quants, meta := l.twin(o.Out)
+		return call{
+			shader: "merge", threads: itemThreads, constants: []uint32{flag(l.wanted[o.Out]), uint32(l.columns[o.Out]), uint32(o.HeadDim), uint32(o.QHeads)},
+			push: push{}.address(l.address(partialsMemory), l.e.batch.positions, l.float(o.Out), quants, meta).number(s.rows),
+			x:    ceil(o.QHeads*o.HeadDim/4, itemThreads), y: s.rows, z: 1,
+		}
+	}
+	return s
+}
+
+func (l *lowering) selectRows(o *op.Select) step {
+	width4 := l.p.Values[o.In].Width / 4
+	return step{
+		kind: "select", shape: fmt.Sprint(4 * width4), reads: []int{l.floats[o.In]}, writes: []int{l.floats[o.Out]},
+		call: func(s shape) call {
+			return call{
+				shader: "select", threads: itemThreads,
+				push: push{}.address(l.float(o.In), l.float(o.Out), l.e.batch.selected).number(width4, s.selected),
+				x:    ceil(s.selected*width4, itemThreads), y: 1, z: 1,
+			}
+		},
+	}
+}
