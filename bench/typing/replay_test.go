@@ -222,6 +222,19 @@ func TestSoak(t *testing.T) {
 	}
 }
 
+// TestFirst: a trace's beginning ends with the document as its last step leaves it.
+func TestFirst(t *testing.T) {
+	trace := typed(t, "\n", "let value = 1;", 0.001)
+	if first := trace.First(5); len(first.Steps) != 5 || first.Start != trace.Start || first.End != "\nlet v" {
+		t.Errorf("%d steps, end %q", len(first.Steps), first.End)
+	}
+	for _, n := range []int{0, len(trace.Steps), len(trace.Steps) + 1} {
+		if trace.First(n) != trace {
+			t.Errorf("the first %d of %d steps are another trace", n, len(trace.Steps))
+		}
+	}
+}
+
 // TestSoakDocument: a pass that ends with another document is told.
 func TestSoakDocument(t *testing.T) {
 	trace := typed(t, "\n", "let value = 1;", 0.001)

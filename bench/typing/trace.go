@@ -47,6 +47,14 @@ func (s Step) Cursor() int {
 	return last.Start + len(last.Text)
 }
 
+// First is a trace that ends after n steps; 0 means all of them.
+func (t *Trace) First(n int) *Trace {
+	if n == 0 || n >= len(t.Steps) {
+		return t
+	}
+	return &Trace{Start: t.Start, End: t.before([]int{n})[0], Steps: t.Steps[:n]}
+}
+
 // recording is a trace as its file has it; positions count code points.
 type recording struct {
 	StartContent string `json:"startContent"`
