@@ -172,7 +172,7 @@ func (d *diagnosis) plan(f flags) {
 	case d.Use.Prefill != d.Use.Decode:
 		d.Use.Why = "asked for by --prefill-device and --decode-device; keys and values are handed over"
 	case d.Use.Prefill == "cpu":
-		d.Use.Why = fmt.Sprintf("the only fast device there is yet; %s, on %d of %d cores", isa, d.Use.Threads, d.CPU.Cores)
+		d.Use.Why = fmt.Sprintf("the default; %s, on %d of %d cores", isa, d.Use.Threads, d.CPU.Cores)
 	case d.Use.Prefill == "ref":
 		d.Use.Why = "asked for; it is the slow reference that others are compared with"
 	default:
