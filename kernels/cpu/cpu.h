@@ -23,11 +23,12 @@ enum {
 	Q4_K = 12, Q5_K = 13, Q6_K = 14, BF16 = 30,
 };
 
-// weight is a matrix (rows, cols) in tiles of 16 rows; a tile holds all of k.
+// weight is a matrix (rows, cols) in tiles of 16 rows; a tile holds all of k. The
+// tiles of gate and up lie in turns.
 struct weight {
 	int32_t type, rows, cols;
 	int32_t tiles;
-	size_t tile_bytes;
+	size_t tile_bytes, tile_stride; // of a tile; from one to the next
 	const uint8_t *data;
 };
 

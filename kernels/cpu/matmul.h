@@ -310,7 +310,7 @@ INLINE void direct_tile(int n, int type, const uint8_t *tile, int groups, const 
 
 static __attribute__((noinline)) void direct(int n, const struct weight *w, int t, const struct xgroup *x, float *y)
 {
-	const uint8_t *tile = w->data + (size_t)t * w->tile_bytes;
+	const uint8_t *tile = w->data + (size_t)t * w->tile_stride;
 	int groups = w->cols / GROUP;
 #define DIRECT(N, TYPE) direct_tile(N, TYPE, tile, groups, x, y)
 #define DIRECT_N(TYPE, _) FOR_DIRECT_COLS(n, DIRECT, TYPE)
@@ -334,7 +334,7 @@ INLINE void unpack_run(int type, const uint8_t *tile, int from, int n, struct pa
 
 static __attribute__((noinline)) void unpack_panel(const struct weight *w, int t, int from, int n, struct panel_group *panel)
 {
-	const uint8_t *tile = w->data + (size_t)t * w->tile_bytes;
+	const uint8_t *tile = w->data + (size_t)t * w->tile_stride;
 #define UNPACK(TYPE, _) unpack_run(TYPE, tile, from, n, panel)
 	FOR_TYPE(w->type, UNPACK, 0)
 }
@@ -359,7 +359,7 @@ INLINE struct ahead ahead_of(const struct weight *w, int t, int from, int n, int
 {
 	enum { LINES = 3, LINES_MAX = 6 }; // few at once; a single block has to ask for all
 	size_t groups = w->cols / GROUP;
-	const uint8_t *tile = w->data + (size_t)t * w->tile_bytes;
+	const uint8_t *tile = w->data + (size_t)t * w->tile_stride;
 	return (struct ahead){tile + w->tile_bytes * from / groups, tile + w->tile_bytes * (from + n) / groups,
 		64 * (blocks == 1 ? LINES_MAX : LINES)};
 }
@@ -503,7 +503,7 @@ INLINE void float_cols(int n, int type, const uint8_t *tile, int cols, const flo
 // float_tile computes n <= DIRECT_COLS columns of a tile from x (n, cols): y is (n, 16).
 static __attribute__((noinline)) void float_tile(int n, const struct weight *w, int t, const float *x, float *y, int from_memory)
 {
-	const uint8_t *tile = w->data + (size_t)t * w->tile_bytes;
+	const uint8_t *tile = w->data + (size_t)t * w->tile_stride;
 #define FLOAT(N, TYPE) float_cols(N, TYPE, tile, w->cols, x, y, from_memory)
 	if (w->type == F32) { FOR_DIRECT_COLS(n, FLOAT, F32) }
 	else if (w->type == F16) { FOR_DIRECT_COLS(n, FLOAT, F16) }

@@ -244,7 +244,7 @@ static int quant_at(struct format f, const uint8_t *quants, int r, int k)
 // packing kept every value.
 void tile_row(const struct weight *w, int row, float *out)
 {
-	const uint8_t *tile = w->data + (size_t)(row / TILE_ROWS) * w->tile_bytes;
+	const uint8_t *tile = w->data + (size_t)(row / TILE_ROWS) * w->tile_stride;
 	int r = row % TILE_ROWS, type = w->type;
 	if (type == F32 || type == F16 || type == BF16) {
 		for (int k = 0; k < w->cols; k++) {

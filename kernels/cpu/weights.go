@@ -18,11 +18,14 @@ import (
 type weightSet struct {
 	memory  unsafe.Pointer
 	bytes   int
-	offset  map[*op.Tensor]int
+	places  map[*op.Tensor]place
 	vectors map[*float32]int
 	tensors []*op.Tensor
 	floats  [][]float32
 }
+
+// place is where a tensor's first tile lies, and how far it is from one to the next.
+type place struct{ offset, stride int }
 
 // alignment of a tile and of a vector: a cache line.
 const alignment = 64
@@ -31,7 +34,7 @@ const alignment = 64
 const prefetchSlack = 4096
 
 func newWeightSet(p *op.Program) (*weightSet, error) {
-	s := &weightSet{offset: map[*op.Tensor]int{}, vectors: map[*float32]int{}}
+	s := &weightSet{places: map[*op.Tensor]place{}, vectors: map[*float32]int{}}
 	for _, o := range p.Ops {
 		switch o := o.(type) {
 		case *op.Embed:
@@ -42,8 +45,7 @@ func newWeightSet(p *op.Program) (*weightSet, error) {
 			s.addTensor(o.Weight)
 			s.addVector(o.Bias)
 		case *op.GatedMatMul:
-			s.addTensor(o.Gate)
-			s.addTensor(o.Up)
+			s.addPair(o.Gate, o.Up)
 		}
 	}
 	if s.memory = C.cpu_alloc(C.size_t(s.bytes + prefetchSlack)); s.memory == nil {
@@ -67,10 +69,25 @@ func (s *weightSet) reserve(bytes int) (offset int) {
 }
 
 func (s *weightSet) addTensor(t *op.Tensor) {
-	if _, ok := s.offset[t]; !ok {
-		s.offset[t] = s.reserve(tileCount(t) * tileStride(t))
+	if _, ok := s.places[t]; !ok {
+		s.places[t] = place{s.reserve(tileCount(t) * tileBytes(t)), tileBytes(t)}
 		s.tensors = append(s.tensors, t)
 	}
+}
+
+// addPair lays the tiles of two matrices that are read in turns out in turns: one
+// stream of memory in place of two.
+func (s *weightSet) addPair(a, b *op.Tensor) {
+	_, placed := s.places[a]
+	if _, ok := s.places[b]; ok || placed || a == b || tileCount(a) != tileCount(b) {
+		s.addTensor(a)
+		s.addTensor(b)
+		return
+	}
+	stride := tileBytes(a) + tileBytes(b)
+	offset := s.reserve(tileCount(a) * stride)
+	s.places[a], s.places[b] = place{offset, stride}, place{offset + tileBytes(a), stride}
+	s.tensors = append(s.tensors, a, b)
 }
 
 func (s *weightSet) addVector(v []float32) {
@@ -83,15 +100,15 @@ func (s *weightSet) addVector(v []float32) {
 	}
 }
 
-func tileCount(t *op.Tensor) int  { return (t.Rows + C.TILE_ROWS - 1) / C.TILE_ROWS }
-func tileStride(t *op.Tensor) int { return int(C.tile_bytes(C.int(t.Type), C.int(t.Cols))) }
+func tileCount(t *op.Tensor) int { return (t.Rows + C.TILE_ROWS - 1) / C.TILE_ROWS }
+func tileBytes(t *op.Tensor) int { return int(C.tile_bytes(C.int(t.Type), C.int(t.Cols))) }
 
 // tiles describes t to the kernels; its data is filled by pack.
 func (s *weightSet) tiles(t *op.Tensor) C.struct_weight {
 	return C.struct_weight{
 		_type: C.int32_t(t.Type), rows: C.int32_t(t.Rows), cols: C.int32_t(t.Cols),
-		tiles: C.int32_t(tileCount(t)), tile_bytes: C.size_t(tileStride(t)),
-		data: (*C.uint8_t)(unsafe.Add(s.memory, s.offset[t])),
+		tiles: C.int32_t(tileCount(t)), tile_bytes: C.size_t(tileBytes(t)), tile_stride: C.size_t(s.places[t].stride),
+		data: (*C.uint8_t)(unsafe.Add(s.memory, s.places[t].offset)),
 	}
 }
 
@@ -143,7 +160,7 @@ func (s *weightSet) pack(ctx context.Context, threads int, progress func(float64
 				if staging, err = s.packJob(ctx, j, staging); err != nil {
 					cancel(err)
 				}
-				done.Add(int64((j.to - j.from) * tileStride(j.t)))
+				done.Add(int64((j.to - j.from) * tileBytes(j.t)))
 			}
 		})
 	}
@@ -183,10 +200,11 @@ func (s *weightSet) packRun(t *op.Tensor, tile int, staging []byte) ([]byte, err
 	if err := t.CopyRows(staging, from, rows); err != nil {
 		return staging, err
 	}
-	to := unsafe.Add(s.memory, s.offset[t]+tile*tileStride(t))
+	at := s.places[t]
+	to := unsafe.Add(s.memory, at.offset+tile*at.stride)
 	for r := 0; r < rows; r += C.TILE_ROWS {
 		C.tile_pack(C.int(t.Type), C.int(t.Cols), C.int(min(C.TILE_ROWS, rows-r)),
-			(*C.uint8_t)(&staging[r*t.RowBytes()]), (*C.uint8_t)(unsafe.Add(to, r/C.TILE_ROWS*tileStride(t))))
+			(*C.uint8_t)(&staging[r*t.RowBytes()]), (*C.uint8_t)(unsafe.Add(to, r/C.TILE_ROWS*at.stride)))
 	}
 	return staging, nil
 }
