@@ -2,4 +2,4 @@
 # compile.sh: compiles the shaders. Wants Rust; the first run builds glslang, which takes minutes.
 set -eu
 cd "$(dirname "$0")"
-cargo run --release --locked -- ../shaders
+cargo run --release -- ../shaders
