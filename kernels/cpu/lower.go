@@ -97,11 +97,11 @@ func lower(p *op.Program, opt op.CompileOptions, weights *weightSet) (*lowering,
 func quantisedInputs(o op.Op) []op.Value {
 	switch o := o.(type) {
 	case *op.MatMul:
-		if !isFloat(o.Weight.Type) {
+		if !o.Weight.Type.IsFloat() {
 			return []op.Value{o.In}
 		}
 	case *op.GatedMatMul:
-		if !isFloat(o.Gate.Type) {
+		if !o.Gate.Type.IsFloat() {
 			return []op.Value{o.In}
 		}
 	}
@@ -115,8 +115,6 @@ func makesLogits(o op.Op, p *op.Program) bool {
 	m, ok := o.(*op.MatMul)
 	return ok && m.Out == p.Logits
 }
-
-func isFloat(t op.DType) bool { return t == op.F32 || t == op.F16 || t == op.BF16 }
 
 func (l *lowering) newBuffer(bytes int) int {
 	l.buffers = append(l.buffers, buffer{bytes: bytes, first: -1, last: -1, slot: -1})
@@ -212,7 +210,7 @@ func (l *lowering) lowerOp(o op.Op) error {
 	case *op.MatMul:
 		return l.lowerMatMul(o)
 	case *op.GatedMatMul:
-		if o.Gate.Type != o.Up.Type && (isFloat(o.Gate.Type) || isFloat(o.Up.Type)) {
+		if o.Gate.Type != o.Up.Type && (o.Gate.Type.IsFloat() || o.Up.Type.IsFloat()) {
 			return fmt.Errorf("cpu: %s is %v but %s is %v: %w", o.Gate.Name, o.Gate.Type, o.Up.Name, o.Up.Type, op.ErrNotSupported)
 		}
 		c := l.newOp(C.OP_GATED, o.Gate.Cols)
@@ -238,7 +236,7 @@ func (l *lowering) lowerOp(o op.Op) error {
 
 // matMulInput points c at v's floats or at its quantised twin, as w needs.
 func (l *lowering) matMulInput(c *loweredOp, v op.Value, w *op.Tensor) {
-	if isFloat(w.Type) {
+	if w.Type.IsFloat() {
 		c.in = l.floats[v]
 		c.reads = append(c.reads, c.in)
 		return

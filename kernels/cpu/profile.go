@@ -6,7 +6,6 @@ import "C"
 
 import (
 	"fmt"
-	"slices"
 	"time"
 	"unsafe"
 
@@ -38,22 +37,15 @@ func (e *executable) StopProfile() []op.Cost {
 	if e.profile == nil {
 		return nil
 	}
-	var sums []op.Cost
+	costs := e.profile.costs
 	for i, o := range e.ops() {
-		c := e.profile.costs[i]
+		c := &costs[i]
 		c.Kind, c.Shape = kindNames[o.kind], shapeOf(o)
 		c.Time, c.Wait = time.Duration(e.profile.times[2*i]), time.Duration(e.profile.times[2*i+1])
-		at := slices.IndexFunc(sums, func(s op.Cost) bool { return s.Kind == c.Kind && s.Shape == c.Shape })
-		if at < 0 {
-			at = len(sums)
-			sums = append(sums, op.Cost{Kind: c.Kind, Shape: c.Shape})
-		}
-		sums[at].Add(c)
 	}
 	C.free(unsafe.Pointer(e.c.times))
 	e.c.times, e.profile = nil, nil
-	slices.SortStableFunc(sums, func(a, b op.Cost) int { return int(b.Time + b.Wait - a.Time - a.Wait) })
-	return sums
+	return op.SumCosts(costs)
 }
 
 func (e *executable) ops() []C.struct_cpu_op { return unsafe.Slice(e.c.ops, e.c.n_ops) }
@@ -77,15 +69,7 @@ func (e *executable) count(b *op.Batch) {
 	if e.profile == nil {
 		return
 	}
-	keys, tables := 0, map[int32]int{} // seen by all rows; of each sequence by its last
-	for _, r := range b.Rows {
-		keys += int(r.Pos) + 1
-		tables[r.Seq] = max(tables[r.Seq], int(r.Pos)+1)
-	}
-	read := 0
-	for _, n := range tables {
-		read += n
-	}
+	seen, read := b.Keys()
 	for i, o := range e.ops() {
 		c, rows := &e.profile.costs[i], len(b.Rows)
 		if o.selected != 0 {
@@ -102,7 +86,7 @@ func (e *executable) count(b *op.Batch) {
 			c.Ops += float64(2 * matrices * int(o.w.rows) * int(o.w.cols) * rows)
 		case C.OP_ATTEND:
 			c.Bytes += float64(2 * read * int(o.heads) * headBytes(e.opt.KV, int(o.head_dim)) / op.PageTokens)
-			c.Ops += float64(4 * keys * int(o.q_heads) * int(o.head_dim))
+			c.Ops += float64(4 * seen * int(o.q_heads) * int(o.head_dim))
 		}
 	}
 }

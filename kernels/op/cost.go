@@ -3,6 +3,7 @@ package op
 import (
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 	"time"
 )
@@ -25,6 +26,21 @@ func (c *Cost) Add(o Cost) {
 	c.Wait += o.Wait
 	c.Bytes += o.Bytes
 	c.Ops += o.Ops
+}
+
+// SumCosts adds up what is of one kind and shape, the dearest first.
+func SumCosts(costs []Cost) []Cost {
+	var sums []Cost
+	for _, c := range costs {
+		at := slices.IndexFunc(sums, func(s Cost) bool { return s.Kind == c.Kind && s.Shape == c.Shape })
+		if at < 0 {
+			at = len(sums)
+			sums = append(sums, Cost{Kind: c.Kind, Shape: c.Shape})
+		}
+		sums[at].Add(c)
+	}
+	slices.SortStableFunc(sums, func(a, b Cost) int { return int(b.Time + b.Wait - a.Time - a.Wait) })
+	return sums
 }
 
 // ShareOfLimit is the part that c takes of what the machine allows, of readGBs

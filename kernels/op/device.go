@@ -96,6 +96,20 @@ type Row struct {
 	Logits bool  // wanted
 }
 
+// Keys counts what attention looks at: positions that rows see, each row for itself,
+// and positions to be read, each sequence's once.
+func (b *Batch) Keys() (seen, read int) {
+	last := map[int32]int{}
+	for _, r := range b.Rows {
+		seen += int(r.Pos) + 1
+		last[r.Seq] = max(last[r.Seq], int(r.Pos)+1)
+	}
+	for _, n := range last {
+		read += n
+	}
+	return seen, read
+}
+
 // LogitRows counts the rows that want logits.
 func (b *Batch) LogitRows() int {
 	n := 0

@@ -46,6 +46,9 @@ var layouts = map[DType]layout{
 	Q6_K: {"Q6_K", 256, 128 + 64 + 16 + 2},
 }
 
+// IsFloat reports whether values of the type stand alone: F32, F16 and BF16.
+func (t DType) IsFloat() bool { return t == F32 || t == F16 || t == BF16 }
+
 // Known reports whether t is a format of this package.
 func (t DType) Known() bool { _, ok := layouts[t]; return ok }
 

@@ -35,6 +35,9 @@ type KVLayer struct {
 	HeadDim int
 }
 
+// PageBytes is the layer's part of a page in the hand-over form, see [Pages].
+func (l KVLayer) PageBytes(kv DType) int { return 2 * PageTokens * l.Heads * kv.RowBytes(l.HeadDim) }
+
 // Op is one of the op types of this package.
 type Op interface{ isOp() }
 

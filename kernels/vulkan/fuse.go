@@ -113,7 +113,7 @@ func (l *lowering) findQKV(i int) (qkv, bool) {
 	}
 	for n := range f.products {
 		m, ok := ops[i+n].(*op.MatMul)
-		if !ok || isFloat(m.Weight.Type) || m.Residual != op.NoValue || l.columns[m.In] != 1 || n > 0 && m.In != f.products[0].In {
+		if !ok || m.Weight.Type.IsFloat() || m.Residual != op.NoValue || l.columns[m.In] != 1 || n > 0 && m.In != f.products[0].In {
 			return f, false
 		}
 		f.products[n] = m

@@ -119,7 +119,7 @@ func (l *lowering) rowsMax(v op.Value) int {
 // findReaders notes in which form o reads its values.
 func (l *lowering) findReaders(o op.Op) {
 	product := func(v op.Value, weight op.DType, columns int) {
-		if isFloat(weight) {
+		if weight.IsFloat() {
 			l.wanted[v] = true
 		} else {
 			l.columns[v] = max(l.columns[v], columns)

@@ -48,7 +48,7 @@ func (p *pages) Type() op.DType { return p.kv }
 func (p *pages) PageBytes() int {
 	n := 0
 	for _, l := range p.layers {
-		n += 2 * op.PageTokens * l.Heads * p.kv.RowBytes(l.HeadDim)
+		n += l.PageBytes(p.kv)
 	}
 	return n
 }

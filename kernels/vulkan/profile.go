@@ -5,7 +5,6 @@ import "C"
 
 import (
 	"context"
-	"slices"
 
 	"tandem/kernels/op"
 )
@@ -48,18 +47,12 @@ func (e *executable) StopProfile() []op.Cost {
 	if e.profile == nil {
 		return nil
 	}
-	var sums []op.Cost
+	var costs []op.Cost
 	for _, c := range e.profile.costs {
-		at := slices.IndexFunc(sums, func(s op.Cost) bool { return s.Kind == c.Kind && s.Shape == c.Shape })
-		if at < 0 {
-			at = len(sums)
-			sums = append(sums, op.Cost{Kind: c.Kind, Shape: c.Shape})
-		}
-		sums[at].Add(*c)
+		costs = append(costs, *c)
 	}
 	e.stopProfile()
-	slices.SortStableFunc(sums, func(a, b op.Cost) int { return int(b.Time - a.Time) })
-	return sums
+	return op.SumCosts(costs)
 }
 
 // measure runs the steps with a timestamp behind each.

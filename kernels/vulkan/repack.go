@@ -40,18 +40,16 @@ const groupValues = 32 // that share a scale and are multiplied together
 
 // groupOf is how many values of a row of that type are the least that a thread takes.
 func groupOf(t op.DType) int {
-	if isFloat(t) {
+	if t.IsFloat() {
 		return 16
 	}
 	return groupValues
 }
 
-func isFloat(t op.DType) bool { return t == op.F32 || t == op.F16 || t == op.BF16 }
-
 // planeSizes are the bytes of each plane of n groups, whole rows, in order; a float
 // matrix has one.
 func planeSizes(t op.DType, n int) []int {
-	if isFloat(t) {
+	if t.IsFloat() {
 		return []int{t.RowBytes(n * groupOf(t))}
 	}
 	p := planesOf[t]
@@ -60,7 +58,7 @@ func planeSizes(t op.DType, n int) []int {
 
 // repackRow moves a row of n groups from the file's order to its place in each plane.
 func repackRow(t op.DType, row []byte, n int, to [][]byte) {
-	if isFloat(t) {
+	if t.IsFloat() {
 		copy(to[0], row)
 		return
 	}

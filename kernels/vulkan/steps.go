@@ -179,7 +179,7 @@ func (l *lowering) product(in, out op.Value, p product) step {
 		bytes = float64(matrices * packedBytes(p.weight, p.weight.Rows))
 		return bytes, float64(2 * matrices * p.weight.Rows * p.weight.Cols * rows)
 	}
-	if isFloat(p.weight.Type) {
+	if p.weight.Type.IsFloat() {
 		s.reads = append(s.reads, l.floats[in])
 		s.call = l.floatProduct(in, out, p)
 		return s
@@ -345,17 +345,9 @@ func (l *lowering) attend(o *op.Attention) step {
 // attentionCost counts the keys and values that a batch reads, each sequence's
 // once, and the operations on them.
 func attentionCost(b *op.Batch, kv op.DType, o *op.Attention) (bytes, ops float64) {
-	keys, last := 0, map[int32]int{}
-	for _, r := range b.Rows {
-		keys += int(r.Pos) + 1
-		last[r.Seq] = max(last[r.Seq], int(r.Pos)+1)
-	}
-	read := 0
-	for _, n := range last {
-		read += n
-	}
+	seen, read := b.Keys()
 	layer := op.KVLayer{Heads: o.Heads, HeadDim: o.HeadDim}
-	return float64(2 * read * halfBytes(kv, layer) / op.PageTokens), float64(4 * keys * o.QHeads * o.HeadDim)
+	return float64(2 * read * halfBytes(kv, layer) / op.PageTokens), float64(4 * seen * o.QHeads * o.HeadDim)
 }
 
 // merge joins the splits and quantises; where attention left none it only quantises.

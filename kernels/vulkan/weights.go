@@ -51,7 +51,7 @@ func newWeights(d *Device, p *op.Program) (*weights, error) {
 			w.addVector(o.Bias)
 		case *op.GatedMatMul:
 			tensors = []*op.Tensor{o.Gate, o.Up}
-			if isFloat(o.Gate.Type) != isFloat(o.Up.Type) {
+			if o.Gate.Type.IsFloat() != o.Up.Type.IsFloat() {
 				return nil, fmt.Errorf("vulkan: %s is %v but %s is %v: %w", o.Gate.Name, o.Gate.Type, o.Up.Name, o.Up.Type, op.ErrNotSupported)
 			}
 		}
