@@ -152,7 +152,7 @@ func TestHandOverFails(t *testing.T) {
 	go func() {
 		defer close(done)
 		broken.next(t).run() // a chunk succeeds
-		broken.next(t).decide(op.ErrDeviceLost)
+		broken.next(t).decide(op.ErrOutOfMemory)
 	}()
 	ids := idsFrom(1, 120)
 	res, err := l.Generate(t.Context(), Request{IDs: ids, Priority: Chat}, nil)

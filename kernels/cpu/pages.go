@@ -38,7 +38,10 @@ func (p *pages) page(i int32) []byte {
 func (p *pages) Copy(dst, src int32, n int) { copy(p.page(dst), p.page(src)) }
 
 // Export writes the hand-over form.
-func (p *pages) Export(dst []byte, page int32, n int) { p.convert(dst, page, n, true) }
+func (p *pages) Export(dst []byte, page int32, n int) error {
+	p.convert(dst, page, n, true)
+	return nil
+}
 
 // Import reads it.
 func (p *pages) Import(page int32, src []byte, n int) { p.convert(src, page, n, false) }

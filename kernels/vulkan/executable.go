@@ -5,6 +5,7 @@ import "C"
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"tandem/kernels/op"
@@ -186,7 +187,7 @@ func (e *executable) Run(ctx context.Context, b *op.Batch) error {
 	e.dev.runMu.Lock()
 	defer e.dev.runMu.Unlock()
 	if e.dev.lost {
-		return fmt.Errorf("vulkan: %s: %w", name(e.dev.found), op.ErrDeviceLost)
+		return e.dev.errLost()
 	}
 	s, err := e.load(b)
 	if err != nil {
@@ -202,6 +203,9 @@ func (e *executable) Run(ctx context.Context, b *op.Batch) error {
 		if r, err = e.recording(s); err == nil {
 			err = e.dev.play(ctx, r)
 		}
+	}
+	if err != nil && e.dev.lost && !errors.Is(err, op.ErrDeviceLost) {
+		err = errors.Join(e.dev.errLost(), err) // whatever it was that a submission failed with
 	}
 	if err != nil {
 		return err

@@ -59,9 +59,12 @@ func (p *pages) Copy(dst, src int32, n int) {
 }
 
 // Export writes the hand-over form.
-func (p *pages) Export(dst []byte, page int32, n int) {
-	p.move(p.region, p.offset(page), p.transfer, 0)
+func (p *pages) Export(dst []byte, page int32, n int) error {
+	if err := p.move(p.region, p.offset(page), p.transfer, 0); err != nil {
+		return err
+	}
 	p.convert(dst, n, true)
+	return nil
 }
 
 // Import reads it.
@@ -72,13 +75,17 @@ func (p *pages) Import(page int32, src []byte, n int) {
 
 func (p *pages) offset(page int32) int { return int(page) * p.pageBytes }
 
-// move copies a page. A GPU that does not answer is lost, which the next run reports.
-func (p *pages) move(from *region, fromOffset int, to *region, toOffset int) {
+// move copies a page. Of those who call it only Export reports that the GPU is lost:
+// the others' pages are of no use then, as the next run says.
+func (p *pages) move(from *region, fromOffset int, to *region, toOffset int) error {
 	d := p.dev
 	d.runMu.Lock()
 	defer d.runMu.Unlock()
-	if d.lost || p.pageBytes == 0 {
-		return
+	if p.pageBytes == 0 {
+		return nil
+	}
+	if d.lost {
+		return d.errLost()
 	}
 	w := recorder{d: d}
 	err := w.once(func(c C.VkCommandBuffer) error {
@@ -87,6 +94,7 @@ func (p *pages) move(from *region, fromOffset int, to *region, toOffset int) {
 		return nil
 	})
 	d.lost = d.lost || err != nil
+	return err
 }
 
 // convert moves n positions between the page on the host and its hand-over form.

@@ -187,6 +187,10 @@ func (d *Device) free() {
 	d.vk, d.gpu, d.pipes = nil, nil, nil
 }
 
+func (d *Device) errLost() error {
+	return fmt.Errorf("vulkan: %s: %w", name(d.found), op.ErrDeviceLost)
+}
+
 // check makes an error of one of Vulkan's results, nil of success.
 func check(what string, result C.int) error {
 	switch result {
