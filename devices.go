@@ -56,6 +56,9 @@ func openFallback(f flags) (op.Device, error) {
 	return openDevice("cpu", f.Threads)
 }
 
+// gpuName is what --device calls a GPU by its number.
+func gpuName(i int) string { return fmt.Sprintf("vulkan:%d", i) }
+
 func isGPU(name string) bool { return strings.HasPrefix(name, "vulkan") }
 
 // deviceNames are the names of the devices that prefill and decode.
