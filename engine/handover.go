@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"log/slog"
+	"time"
 
 	"tandem/engine/kvcache"
 	"tandem/internal/bug"
@@ -62,6 +63,7 @@ func (g *generation) handOver(p plan) error {
 // that other requests need not wait long. Pages that were evicted meanwhile, or
 // for which there is no room, are computed again by the decode device.
 func (g *generation) movePages(from, to *placed, tokens []int32, first int) error {
+	begin, bytes := time.Now(), 0
 	pages := (len(tokens) + op.PageTokens - 1) / op.PageTokens
 	for ; first < pages; first += handOverPages {
 		if err := g.ctx.Err(); err != nil {
@@ -76,7 +78,15 @@ func (g *generation) movePages(from, to *placed, tokens []int32, first int) erro
 		if e := to.executor.do(to, func() { err = importPages(to, head, first, moved) }); e != nil || err != nil {
 			return errors.Join(e, err)
 		}
+		for _, page := range moved {
+			bytes += len(page)
+		}
 	}
+	g.l.statsMu.Lock()
+	defer g.l.statsMu.Unlock()
+	g.l.stats.HandOvers++
+	g.l.stats.HandOverBytes += int64(bytes)
+	g.l.stats.HandOver += time.Since(begin)
 	return nil
 }
 

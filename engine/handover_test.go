@@ -89,12 +89,17 @@ func testHandOver(t *testing.T, split, plain *Local, exact bool) {
 		{append(prompt[:100:100], idsFrom(4, 130)...), 100, 130, 1},
 	}
 	for i, step := range steps {
-		before := split.Stats().Devices
+		before := split.Stats()
 		res := prefill(t, split, step.ids)
-		after := split.Stats().Devices
-		prefilled, decoded := int(after[0].Rows-before[0].Rows), int(after[1].Rows-before[1].Rows)
+		after := split.Stats()
+		rows := func(device int) int { return int(after.Devices[device].Rows - before.Devices[device].Rows) }
+		prefilled, decoded := rows(0), rows(1)
 		if res.CachedTokens != step.cached || prefilled != step.prefilled || decoded != step.decoded {
 			t.Errorf("prompt %d: %d tokens cached, %d and %d rows computed, want %+v", i, res.CachedTokens, prefilled, decoded, step)
+		}
+		moved, bytes := after.HandOvers-before.HandOvers, after.HandOverBytes-before.HandOverBytes
+		if (moved == 1) != (step.prefilled > 0) || (bytes > 0) != (moved == 1) || bytes%int64(split.prefill.exec.Pages().PageBytes()) != 0 || (after.HandOver > before.HandOver) != (moved == 1) {
+			t.Errorf("prompt %d: %d hand-overs of %d bytes, %v", i, moved, bytes, after.HandOver-before.HandOver)
 		}
 		what := fmt.Sprintf("prompt %d", i)
 		got := split.mustGreedy(t, Completion, step.ids, 6)

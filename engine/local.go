@@ -333,6 +333,11 @@ type Stats struct {
 	// Of those, by the draft model and not by look-up.
 	ModelDrafted  int64 `json:"model_drafted"`
 	ModelAccepted int64 `json:"model_accepted"`
+	// Prompts whose keys and values went from one device to another, the bytes of
+	// those, and the time that took, waiting for the devices' steps included.
+	HandOvers     int64         `json:"hand_overs"`
+	HandOverBytes int64         `json:"hand_over_bytes"`
+	HandOver      time.Duration `json:"hand_over"`
 	// Devices has one entry, or two: prefill, then decode. The last one is the
 	// draft model's, if there is one.
 	Devices []DeviceStats `json:"devices"`

@@ -3,7 +3,7 @@
 // each thread with all its loads under way before the first store.
 #include "base.glsl"
 
-layout(constant_id = 2) const uint ITEMS = 4; // of a thread
+layout(constant_id = 2) const uint ITEMS = 2; // of a thread
 
 layout(buffer_reference, std430, buffer_reference_align = 16) writeonly buffer Copies { uvec4 at[]; };
 
