@@ -20,7 +20,7 @@ const (
 	copyPasses    = 16
 	copyPassesCPU = 1
 	copyThreads   = 256
-	copyItems     = 2 // 16 bytes each, of a thread; 4.17 TB/s of an H200, 4 make 4.11
+	copyItems     = 2 // 16 bytes each, of a thread; 4.16 TB/s of an H200, 4 make 4.11
 	peakChains    = 8 // of peak.comp, 8 operations each
 	peakRounds    = 8192
 	// Workgroups of peak.comp: enough to fill a large GPU, for a few milliseconds. A
