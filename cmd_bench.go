@@ -28,7 +28,7 @@ type benchSpeedCmd struct {
 	Depth     []int  `default:"0" placeholder:"TOKENS" help:"Tokens in the KV cache before each run, separated by commas (default ${default})."`
 	Sequences int    `default:"4" placeholder:"N" help:"Sequences to decode together, in turns with one alone; 1 leaves that out (default ${default})."`
 	Cached    int    `default:"512" placeholder:"TOKENS" help:"Length of a prompt that is cached but for its last 3 tokens, to time its first token; 0 leaves that out (default ${default})."`
-	Synthetic string `placeholder:"SHAPE" help:"Measure random weights of a model's shape in place of --model: a name that 'tandem synth --help' lists."`
+	Synthetic string `placeholder:"SHAPE" help:"Measure random weights of a model's shape in place of --model: ${shapes}."`
 	Profile   bool   `help:"Say what each kind of op cost, in one run more: time, bytes, operations, share of the limit."`
 	Cancels   int    `default:"120" placeholder:"N" help:"Prefills to cancel at a random moment; 0 leaves responsiveness out (default ${default})."`
 }
@@ -40,7 +40,8 @@ bounds decode, and int8 arithmetic, which bounds prefill. Then prefill; decode o
 sequence and of several together, in turns; the time to the first token of a prompt
 that is cached but for its end, as while typing, beside a decode step; and while
 2,048 tokens are being prefilled how soon a cancel returns and how late a sleeping
-goroutine wakes up.`
+goroutine wakes up. Where one device prefills and another decodes, also what it costs
+to hand the keys and values of each prompt over.`
 }
 
 // Run measures and prints.
@@ -152,6 +153,10 @@ func printSpeed(a *app, r speed.Report) error {
 	if f := r.FirstToken; f != nil {
 		fmt.Fprintf(a.out, "first token of a prompt of %d, all but %d cached: %.1f ms (%.1f-%.1f), %.2f times a decode step of %.1f ms (%.1f-%.1f)\n",
 			f.Prompt, f.New, f.Millis.Median, f.Millis.Min, f.Millis.Max, f.Ratio, f.StepMillis.Median, f.StepMillis.Min, f.StepMillis.Max)
+	}
+	for _, h := range r.HandOver {
+		fmt.Fprintf(a.out, "hand-over of %d tokens: %s, out in %.2f ms (%.2f-%.2f), in in %.2f ms (%.2f-%.2f)\n", h.Tokens, bytesText(int64(h.Bytes)),
+			h.ExportMillis.Median, h.ExportMillis.Min, h.ExportMillis.Max, h.ImportMillis.Median, h.ImportMillis.Min, h.ImportMillis.Max)
 	}
 	if r.CancelMillis != nil {
 		fmt.Fprintf(a.out, "during a prefill: cancel p50 %.2f ms, p99 %.2f ms (%d); wake-up p50 %.2f ms, p99 %.2f ms (%d)\n",

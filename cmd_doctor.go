@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -13,6 +14,7 @@ import (
 	"tandem/internal/machine"
 	kernels "tandem/kernels/cpu"
 	"tandem/kernels/op"
+	"tandem/kernels/vulkan"
 	"tandem/models"
 )
 
@@ -47,6 +49,7 @@ type memoryFound struct {
 type deviceFound struct {
 	op.Info
 	Problem string `json:"problem"` // "" if it opens
+	free    int64  // of a GPU's own memory
 }
 
 type modelFound struct {
@@ -95,7 +98,7 @@ func (c *doctorCmd) Run(a *app) error {
 	if m, ok := machine.ReadMemory(); ok {
 		d.Memory = memoryFound{TotalBytes: m.Total, AvailableBytes: m.Available}
 	}
-	for _, name := range deviceNames {
+	for _, name := range foundDevices(a.flags) {
 		d.Devices = append(d.Devices, d.findDevice(name, a.flags))
 	}
 	d.findModel(a.flags)
@@ -106,19 +109,62 @@ func (c *doctorCmd) Run(a *app) error {
 	return d.print(a)
 }
 
+// foundDevices names all devices of the machine and those that are asked for: each GPU by
+// its number, the best one first, or "vulkan" for what keeps them from being found.
+func foundDevices(f flags) []string {
+	names := []string{"cpu", "ref"}
+	n, best, err := vulkan.Devices()
+	if err != nil || n == 0 {
+		names = append(names, "vulkan")
+	} else {
+		names = append(names, gpuName(best))
+	}
+	prefill, decode := f.deviceNames()
+	for i := range n {
+		names = append(names, gpuName(i))
+	}
+	for _, name := range []string{prefill, decode} {
+		if name != "vulkan" {
+			names = append(names, name)
+		}
+	}
+	var once []string
+	for _, name := range names {
+		if !slices.Contains(once, name) {
+			once = append(once, name)
+		}
+	}
+	return once
+}
+
 // findDevice opens a device. That a machine has no GPU is a problem only for who
 // asks for one.
 func (d *diagnosis) findDevice(name string, f flags) deviceFound {
 	device, err := openDevice(name, f.Threads)
 	if err != nil {
 		prefill, decode := f.deviceNames()
-		if name != "vulkan" || strings.HasPrefix(prefill, name) || strings.HasPrefix(decode, name) {
+		if !isGPU(name) || isGPU(prefill) || isGPU(decode) {
 			d.Problems = append(d.Problems, oneLine(err))
 		}
 		return deviceFound{Info: op.Info{Name: name}, Problem: oneLine(err)}
 	}
 	defer device.Close()
-	return deviceFound{Info: device.Info()}
+	found := deviceFound{Info: device.Info()}
+	found.Name = name
+	if gpu, ok := device.(*vulkan.Device); ok {
+		found.free = gpu.FreeBytes()
+	}
+	return found
+}
+
+// gpu is the device that name stands for: the first GPU for "vulkan" alone.
+func (d *diagnosis) gpu(name string) (deviceFound, bool) {
+	for _, found := range d.Devices {
+		if isGPU(name) && found.Problem == "" && (found.Name == name || name == "vulkan" && isGPU(found.Name)) {
+			return found, true
+		}
+	}
+	return deviceFound{}, false
 }
 
 func (d *diagnosis) findModel(f flags) {
@@ -153,6 +199,13 @@ func (d *diagnosis) findModel(f flags) {
 		d.Problems = append(d.Problems, fmt.Sprintf("%s needs %s, with its draft model if it has one, and %s are free: choose a smaller model with --model",
 			d.Model.Name, bytesText(needed), bytesText(free)))
 	}
+	prefill, decode := f.deviceNames()
+	for _, name := range slices.Compact([]string{prefill, decode}) {
+		if gpu, ok := d.gpu(name); ok && needed > gpu.free {
+			d.Problems = append(d.Problems, fmt.Sprintf("%s needs %s, and %s of %s are free: choose a smaller model with --model, or --device cpu",
+				d.Model.Name, bytesText(needed), bytesText(gpu.free), gpu.Name))
+		}
+	}
 }
 
 // plan says what a command with these flags would compute on.
@@ -160,9 +213,12 @@ func (d *diagnosis) plan(f flags) {
 	d.Use.KV = f.KV
 	d.Use.Prefill, d.Use.Decode = f.deviceNames()
 	for _, found := range d.Devices {
-		if kind, _, _ := strings.Cut(d.Use.Prefill, ":"); found.Name == kind {
+		if found.Name == d.Use.Prefill {
 			d.Use.ISA, d.Use.Threads = found.ISA, found.Threads
 		}
+	}
+	if gpu, ok := d.gpu(d.Use.Prefill); ok {
+		d.Use.ISA, d.Use.Threads = gpu.ISA, gpu.Threads
 	}
 	isa := fmt.Sprintf("%s is the best set of kernels that this processor runs", d.Use.ISA)
 	if forced := os.Getenv(kernels.ISAEnv); forced != "" {

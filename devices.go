@@ -46,6 +46,21 @@ func openDevices(f flags) (*devices, error) {
 	return &d, nil
 }
 
+// openFallback opens the CPU where only GPUs, which can be lost, are asked for; else
+// it gives nil.
+func openFallback(f flags) (op.Device, error) {
+	prefill, decode := f.deviceNames()
+	if !isGPU(prefill) || !isGPU(decode) {
+		return nil, nil
+	}
+	return openDevice("cpu", f.Threads)
+}
+
+// gpuName is what --device calls a GPU by its number.
+func gpuName(i int) string { return fmt.Sprintf("vulkan:%d", i) }
+
+func isGPU(name string) bool { return strings.HasPrefix(name, "vulkan") }
+
 // deviceNames are the names of the devices that prefill and decode.
 func (f flags) deviceNames() (prefill, decode string) {
 	prefill, decode = f.PrefillDevice, f.DecodeDevice

@@ -15,6 +15,7 @@ import (
 type loaded struct {
 	engine    *engine.Local
 	devices   *devices
+	fallback  op.Device // takes over if the others are lost; nil where they cannot be
 	executors []*engine.Executor
 	loadTime  time.Duration
 }
@@ -51,6 +52,13 @@ func loadModel(ctx context.Context, a *app, progress func(share float64)) (*load
 	opt.Decode = opt.Prefill
 	if m.devices.decode != m.devices.prefill {
 		opt.Decode = m.executor(m.devices.decode)
+	}
+	if m.fallback, err = openFallback(a.flags); err != nil {
+		m.closeDevices()
+		return nil, err
+	}
+	if m.fallback != nil {
+		opt.Fallback = m.executor(m.fallback)
 	}
 	opt.Progress = progress
 	m.engine, err = engine.Open(ctx, opt)
@@ -113,6 +121,9 @@ func (m *loaded) closeDevices() {
 		e.Close()
 	}
 	m.devices.close()
+	if m.fallback != nil {
+		m.fallback.Close()
+	}
 }
 
 // where names the devices: "cpu avx2, 4 threads".

@@ -30,6 +30,7 @@ const (
 // executor's goroutine.
 type draftModel struct {
 	local   *Local  // safe for concurrent use
+	on      *placed // where it runs
 	big     *placed // what it drafts for
 	ratio   float64 // of the weights' bytes: what its steps cost before that is measured
 	share   float64 // of its tokens accepted
@@ -56,7 +57,7 @@ func openDraftModel(ctx context.Context, l *Local, opt Options) (*draftModel, er
 		return nil, err
 	}
 	return &draftModel{
-		local: small, big: l.decode, share: believedModel,
+		local: small, on: small.decode, big: l.decode, share: believedModel,
 		ratio: float64(small.info.WeightBytes) / float64(l.info.WeightBytes),
 	}, nil
 }
@@ -80,7 +81,7 @@ func sameVocabulary(small, big *Local) error {
 // where that is thought to cost more than it gains. said is how many tokens j's
 // text has: it is thought to go on for as many. ready is told what was drafted.
 func (m *draftModel) ask(j *job, n, said int, ready func(drafted []int32)) *job {
-	on := m.local.decode
+	on := m.on
 	length, gain := m.length(min(n, m.local.info.MaxTokens-len(j.tokens)))
 	if length == 0 {
 		m.forget()
@@ -135,7 +136,7 @@ func (m *draftModel) length(n int) (length int, gain float64) {
 
 // step is what drafting a token costs, in the big model's steps of one row.
 func (m *draftModel) step() float64 {
-	if one := m.local.decode.cost.one; one > 0 {
+	if one := m.on.cost.one; one > 0 {
 		return one / m.big.cost.one
 	}
 	return m.ratio
@@ -144,7 +145,7 @@ func (m *draftModel) step() float64 {
 // catchUp is what computing rows of the text costs, in the big model's steps of
 // one row, before the first token can be drafted.
 func (m *draftModel) catchUp(rows int) float64 {
-	perRow := m.local.decode.cost.perRow / m.big.cost.one
+	perRow := m.on.cost.perRow / m.big.cost.one
 	if perRow == 0 {
 		perRow = m.ratio * rowFirst
 	}
@@ -155,7 +156,7 @@ func (m *draftModel) catchUp(rows int) float64 {
 // that was not drafted: so it is tried again.
 func (m *draftModel) forget() {
 	m.share += forgetWeight * (believedModel - m.share)
-	if one := &m.local.decode.cost.one; *one > 0 {
+	if one := &m.on.cost.one; *one > 0 {
 		*one += forgetWeight * (m.ratio*m.big.cost.one - *one)
 	}
 }

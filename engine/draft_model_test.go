@@ -174,7 +174,7 @@ func TestModelDraftDropped(t *testing.T) {
 	defer func() { bug.Panic = true }()
 	before := slog.Default()
 	defer slog.SetDefault(before)
-	for _, verdict := range []error{op.ErrDeviceLost, op.ErrOutOfMemory, errPanic} {
+	for _, verdict := range []error{op.ErrOutOfMemory, errPanic} {
 		var log strings.Builder
 		slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
 		l, g := openGatedDrafting(t)
@@ -290,7 +290,7 @@ func TestModelLength(t *testing.T) {
 	} {
 		big := &placed{cost: cost{one: 1}}
 		small := &placed{cost: cost{one: test.step}}
-		m := &draftModel{local: &Local{decode: small}, big: big, ratio: test.step, share: believedModel}
+		m := &draftModel{on: small, big: big, ratio: test.step, share: believedModel}
 		const tokens = 4000
 		said, cost := 0, 0.0
 		for said < tokens {
@@ -320,7 +320,7 @@ func TestModelLength(t *testing.T) {
 func TestModelCatchUp(t *testing.T) {
 	big := &placed{cost: cost{one: 1}}
 	small := &placed{cost: cost{one: 0.1}}
-	m := &draftModel{local: &Local{decode: small}, big: big, ratio: 0.1, share: believedModel}
+	m := &draftModel{on: small, big: big, ratio: 0.1, share: believedModel}
 	for _, test := range []struct {
 		rows int
 		want float64

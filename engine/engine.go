@@ -114,6 +114,7 @@ type Info struct {
 	Path          string `json:"path"`
 	PrefillDevice string `json:"prefill_device"`
 	DecodeDevice  string `json:"decode_device"`
+	Lost          string `json:"lost"`         // a device that stopped answering and what to do about it, "" for none
 	MaxTokens     int    `json:"max_tokens"`   // context in use
 	DraftModel    string `json:"draft_model"`  // name in its weight file, "" without one
 	WeightBytes   int64  `json:"weight_bytes"` // with the draft model's

@@ -37,14 +37,17 @@ type Executor struct {
 	active  []*job  // the most urgent first, then the one that came first
 	current *placed // what the goroutine works on, to blame if that panics
 	turn    int     // counts steps: models of equal urgency take turns
+	lost    error   // why the device is gone, and no job can run; nil while it is there
 }
 
-// call is a function to run on the executor's goroutine, about on. done is
-// closed when it has returned, or when what its panic left behind is in order.
+// call is a function to run on the executor's goroutine, about on. refuse is
+// called in its place if the device is lost. done is closed when either has
+// returned, or when what its panic left behind is in order.
 type call struct {
-	on   *placed
-	run  func()
-	done chan struct{}
+	on     *placed
+	run    func()
+	refuse func(lost error)
+	done   chan struct{}
 }
 
 // job is a sequence on its way through an executor, which computes all of tokens
@@ -58,7 +61,8 @@ type job struct {
 	tokens   []int32 // the sequence so far; those behind seq.Len() are to be computed
 	from     int     // first position whose logits are still wanted
 
-	// began, if set, is called once, with the number of tokens found in the cache.
+	// began, if set, is called once on each device, with the number of tokens found
+	// in its cache.
 	began func(cached int)
 	// logits is called with a position and its logits, from by from. Behind the
 	// last token its answer continues the sequence with a token, or ends it.
@@ -165,7 +169,7 @@ func (e *Executor) cancelled(j *job) {
 }
 
 // do runs f, which is about on, on the goroutine between two steps, and waits
-// for it.
+// for it. On a device that is lost f does not run.
 func (e *Executor) do(on *placed, f func()) error {
 	err := errUnfinished
 	done := make(chan struct{})
@@ -174,7 +178,7 @@ func (e *Executor) do(on *placed, f func()) error {
 		e.queueMu.Unlock()
 		return ErrClosed
 	}
-	e.calls = append(e.calls, call{on, func() { f(); err = nil }, done})
+	e.calls = append(e.calls, call{on, func() { f(); err = nil }, func(lost error) { err = lost }, done})
 	e.queueMu.Unlock()
 	e.notify()
 	<-done
@@ -195,7 +199,8 @@ func (e *Executor) loop() {
 }
 
 // admit takes what was handed over since the last step and drops what was
-// cancelled. closed says that the executor is, and everything has been failed.
+// cancelled, and everything once the device is lost: nothing of that is touched
+// any more. closed says that the executor is, and everything has been failed.
 func (e *Executor) admit() (idle, closed bool) {
 	e.queueMu.Lock()
 	jobs, calls, closed := e.queue, e.calls, e.closed
@@ -203,7 +208,11 @@ func (e *Executor) admit() (idle, closed bool) {
 	e.queueMu.Unlock()
 	for _, c := range calls {
 		e.current = c.on
-		e.guarded(func() bool { c.run(); return true })
+		if e.lost != nil {
+			c.refuse(e.lost)
+		} else {
+			e.guarded(func() bool { c.run(); return true })
+		}
 		close(c.done)
 	}
 	e.active = append(e.active, jobs...)
@@ -212,6 +221,8 @@ func (e *Executor) admit() (idle, closed bool) {
 			e.finish(j, ErrClosed)
 		} else if err := j.ctx.Err(); err != nil {
 			e.finish(j, err)
+		} else if e.lost != nil {
+			e.finish(j, e.lost)
 		}
 	}
 	return len(e.active) == 0, closed
@@ -292,6 +303,8 @@ type placed struct {
 
 	publishedMu sync.Mutex
 	published   DeviceStats
+
+	leave leaving // if the device is lost
 }
 
 // DeviceStats are sums over an engine's life on one device, and what its KV

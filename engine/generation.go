@@ -172,12 +172,12 @@ func (g *generation) run(ctx context.Context, emit func(string) bool) error {
 
 // compute runs the jobs of the request.
 func (g *generation) compute() error {
-	if g.l.prefill != g.l.decode {
-		if err := g.handOver(); err != nil {
+	if p := g.l.planNow(); p.prefill != p.decode {
+		if err := g.handOver(p); err != nil {
 			return err
 		}
 	}
-	j := &job{ctx: g.ctx, priority: g.req.Priority, on: g.l.decode, tokens: slices.Clone(g.prompt), from: len(g.prompt)}
+	j := &job{ctx: g.ctx, priority: g.req.Priority, tokens: slices.Clone(g.prompt), from: len(g.prompt)}
 	if g.req.MaxTokens > 0 {
 		j.from-- // the logits of the prompt's last token are the first to sample from
 	}
@@ -186,7 +186,7 @@ func (g *generation) compute() error {
 		next, more, failed = g.next(logits)
 		return next, more
 	}
-	if !g.l.noDraft {
+	if !g.l.opt.NoDraft {
 		j.draft = func(n int, cost func(k int) float64) []int32 {
 			return g.drafter.draft(j.tokens, min(n, g.draftable()), cost)
 		}
@@ -199,14 +199,16 @@ func (g *generation) compute() error {
 	if g.l.drafts != nil {
 		g.drafter.model = g.l.drafts
 		j.ask = func(n int, cost func(k int) float64) *job {
-			if g.heal != nil && !g.heal.Done() {
-				return nil // the draft model does not know the bytes that must come
+			if j.on != g.l.drafts.big || g.heal != nil && !g.heal.Done() {
+				return nil // it is on a lost device, or does not know the bytes that must come
 			}
 			return g.drafter.ask(j, min(n, g.draftable()), g.result.DecodedTokens, cost)
 		}
 	}
-	j.began = func(cached int) { g.result.CachedTokens = max(cached-g.elsewhere, 0) }
-	err := g.l.decode.executor.run(j)
+	j.began = func(cached int) {
+		g.result.CachedTokens = max(min(cached, len(g.prompt)-1)-g.elsewhere, 0)
+	}
+	err := g.l.run(j)
 	g.result.PrefillTokens = max(g.result.PrefillTokens, min(j.reached, len(g.prompt))-g.result.CachedTokens)
 	if err == nil {
 		err = failed

@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"log/slog"
+	"time"
 
 	"tandem/engine/kvcache"
 	"tandem/internal/bug"
@@ -24,8 +25,8 @@ var errUnfinished = errors.New("a call on the device's goroutine did not finish"
 // the decode device's cache, which then has only the last token to compute. It
 // does nothing when the decode device knows most of the prompt already, and
 // leaves the prompt to it when the prefill device fails.
-func (g *generation) handOver() error {
-	from, to := g.l.prefill, g.l.decode
+func (g *generation) handOver(p plan) error {
+	from, to := p.prefill, p.decode
 	known := 0 // tokens of the prompt that the decode device has
 	err := to.executor.do(to, func() {
 		seq := to.cache.Acquire(g.prompt)
@@ -33,6 +34,9 @@ func (g *generation) handOver() error {
 		seq.Release()
 	})
 	head := g.prompt[: len(g.prompt)-1 : len(g.prompt)-1]
+	if errors.Is(err, op.ErrDeviceLost) {
+		return nil // whoever decodes goes on elsewhere
+	}
 	if err != nil || len(head)-known < handOverTokens {
 		return err
 	}
@@ -41,8 +45,11 @@ func (g *generation) handOver() error {
 	err = from.executor.run(j)
 	g.elsewhere = max(j.reached, known) - g.result.CachedTokens
 	g.result.PrefillTokens = g.elsewhere
+	if errors.Is(err, op.ErrDeviceLost) {
+		err = errors.Join(err, g.l.leave(g.ctx, from, err))
+	}
 	if err == nil {
-		err = g.movePages(head, known/op.PageTokens)
+		err = g.movePages(from, to, head, known/op.PageTokens)
 	}
 	if err != nil && g.ctx.Err() == nil && !errors.Is(err, ErrClosed) {
 		slog.Warn("engine: the decode device has to prefill", "instead_of", from.executor.device.Name(), "error", err)
@@ -55,8 +62,8 @@ func (g *generation) handOver() error {
 // movePages copies the pages of tokens from page first on, some at a time so
 // that other requests need not wait long. Pages that were evicted meanwhile, or
 // for which there is no room, are computed again by the decode device.
-func (g *generation) movePages(tokens []int32, first int) error {
-	from, to := g.l.prefill, g.l.decode
+func (g *generation) movePages(from, to *placed, tokens []int32, first int) error {
+	begin, bytes := time.Now(), 0
 	pages := (len(tokens) + op.PageTokens - 1) / op.PageTokens
 	for ; first < pages; first += handOverPages {
 		if err := g.ctx.Err(); err != nil {
@@ -64,14 +71,22 @@ func (g *generation) movePages(tokens []int32, first int) error {
 		}
 		head := tokens[:min(len(tokens), (first+handOverPages)*op.PageTokens)]
 		var moved [][]byte
-		if err := from.executor.do(from, func() { moved = exportPages(from, head, first) }); err != nil {
-			return err
-		}
 		var err error
+		if e := from.executor.do(from, func() { moved, err = exportPages(from, head, first) }); e != nil || err != nil {
+			return errors.Join(e, err)
+		}
 		if e := to.executor.do(to, func() { err = importPages(to, head, first, moved) }); e != nil || err != nil {
 			return errors.Join(e, err)
 		}
+		for _, page := range moved {
+			bytes += len(page)
+		}
 	}
+	g.l.statsMu.Lock()
+	defer g.l.statsMu.Unlock()
+	g.l.stats.HandOvers++
+	g.l.stats.HandOverBytes += int64(bytes)
+	g.l.stats.HandOver += time.Since(begin)
 	return nil
 }
 
@@ -81,17 +96,19 @@ func acquireAll(c *kvcache.Cache, tokens []int32) *kvcache.Sequence {
 }
 
 // exportPages copies the pages of tokens from the given one on.
-func exportPages(p *placed, tokens []int32, first int) [][]byte {
+func exportPages(p *placed, tokens []int32, first int) ([][]byte, error) {
 	seq := acquireAll(p.cache, tokens)
 	defer seq.Release()
 	pool := p.exec.Pages()
 	var pages [][]byte
 	for i := first; i*op.PageTokens < seq.Len(); i++ {
 		bytes := make([]byte, pool.PageBytes())
-		pool.Export(bytes, seq.Table()[i], min(op.PageTokens, seq.Len()-i*op.PageTokens))
+		if err := pool.Export(bytes, seq.Table()[i], min(op.PageTokens, seq.Len()-i*op.PageTokens)); err != nil {
+			return nil, err
+		}
 		pages = append(pages, bytes)
 	}
-	return pages
+	return pages, nil
 }
 
 // errMoved says that the pages before those that arrive are gone.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"tandem/kernels/op"
@@ -49,13 +50,15 @@ func closeTraces(t *testing.T, what string, got, want trace) {
 
 // TestHandOver prefills on one device and decodes on another.
 func TestHandOver(t *testing.T) {
-	for _, from := range devices {
-		for _, to := range devices {
+	all := append(slices.Clone(devices), gpu)
+	for _, from := range all {
+		for _, to := range all {
 			for _, arch := range []string{"qwen2", "llama"} {
 				t.Run(from.name+" to "+to.name+"/"+arch, func(t *testing.T) {
 					leaveOut(t, from.name)
 					leaveOut(t, to.name)
-					exact := from.name == to.name
+					// A GPU adds in another order where it prefills.
+					exact := from.name == to.name && from.name != gpu.name
 					a, b := from.open(t, 1), to.open(t, 2)
 					t.Cleanup(func() { a.Close(); b.Close() })
 					decode := start(t, b)
@@ -86,12 +89,17 @@ func testHandOver(t *testing.T, split, plain *Local, exact bool) {
 		{append(prompt[:100:100], idsFrom(4, 130)...), 100, 130, 1},
 	}
 	for i, step := range steps {
-		before := split.Stats().Devices
+		before := split.Stats()
 		res := prefill(t, split, step.ids)
-		after := split.Stats().Devices
-		prefilled, decoded := int(after[0].Rows-before[0].Rows), int(after[1].Rows-before[1].Rows)
+		after := split.Stats()
+		rows := func(device int) int { return int(after.Devices[device].Rows - before.Devices[device].Rows) }
+		prefilled, decoded := rows(0), rows(1)
 		if res.CachedTokens != step.cached || prefilled != step.prefilled || decoded != step.decoded {
 			t.Errorf("prompt %d: %d tokens cached, %d and %d rows computed, want %+v", i, res.CachedTokens, prefilled, decoded, step)
+		}
+		moved, bytes := after.HandOvers-before.HandOvers, after.HandOverBytes-before.HandOverBytes
+		if (moved == 1) != (step.prefilled > 0) || (bytes > 0) != (moved == 1) || bytes%int64(split.prefill.exec.Pages().PageBytes()) != 0 || (after.HandOver > before.HandOver) != (moved == 1) {
+			t.Errorf("prompt %d: %d hand-overs of %d bytes, %v", i, moved, bytes, after.HandOver-before.HandOver)
 		}
 		what := fmt.Sprintf("prompt %d", i)
 		got := split.mustGreedy(t, Completion, step.ids, 6)
@@ -152,7 +160,7 @@ func TestHandOverFails(t *testing.T) {
 	go func() {
 		defer close(done)
 		broken.next(t).run() // a chunk succeeds
-		broken.next(t).decide(op.ErrDeviceLost)
+		broken.next(t).decide(op.ErrOutOfMemory)
 	}()
 	ids := idsFrom(1, 120)
 	res, err := l.Generate(t.Context(), Request{IDs: ids, Priority: Chat}, nil)

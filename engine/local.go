@@ -24,11 +24,14 @@ type Options struct {
 	// Prefill and Decode drive the devices; they may be the same. Their owner
 	// closes them after the engine.
 	Prefill, Decode *Executor
-	KV              op.DType // storage of keys and values: F16, Q8_0 or F32 (which is the zero value)
-	MaxTokens       int      // context; 0: 8,192; never more than the model's own
-	PoolTokens      int      // positions in each KV pool, at least MaxTokens; 0: twice MaxTokens
-	ColdBytes       int64    // host memory for evicted pages of each pool; 0: none
-	NoDraft         bool     // decode one token in each step
+	// Fallback, if set, loads the model and takes over when all devices that Prefill
+	// and Decode drive are lost. Until then it holds nothing.
+	Fallback   *Executor
+	KV         op.DType // storage of keys and values: F16, Q8_0 or F32 (which is the zero value)
+	MaxTokens  int      // context; 0: 8,192; never more than the model's own
+	PoolTokens int      // positions in each KV pool, at least MaxTokens; 0: twice MaxTokens
+	ColdBytes  int64    // host memory for evicted pages of each pool; 0: none
+	NoDraft    bool     // decode one token in each step
 	// DraftPath, if set, is a small GGUF file with the same vocabulary that drafts
 	// where look-up finds nothing; it runs where Decode does. With DraftOptional one
 	// that cannot be used is left out, with a line in the log, as is in any case one
@@ -47,12 +50,14 @@ type Local struct {
 	tokenizer   *tokenizer.Tokenizer // nil if noTokenizer says why
 	noTokenizer error
 	program     *op.Program
-	masked      []int32 // ids that are never sampled: padding
-	prefill     *placed // == decode unless they are different devices
-	decode      *placed
-	info        Info
-	noDraft     bool
-	drafts      *draftModel // nil without one
+	masked      []int32     // ids that are never sampled: padding
+	opt         Options     // with defaults filled in
+	info        Info        // as it was opened
+	drafts      *draftModel // nil without one; it stays where it was loaded
+
+	replaceMu sync.Mutex // held while a lost device is replaced; taken before planMu
+	planMu    sync.Mutex
+	plan      // guarded by planMu
 
 	closeMu  sync.Mutex
 	closed   bool
@@ -73,7 +78,7 @@ func Open(ctx context.Context, opt Options) (*Local, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Local{file: file, noDraft: opt.NoDraft}
+	l := &Local{file: file}
 	if err := l.load(ctx, opt); err != nil {
 		l.free()
 		return nil, err
@@ -99,6 +104,7 @@ func (l *Local) load(ctx context.Context, opt Options) (err error) {
 		return fmt.Errorf("%s: a KV pool of %d tokens for a context of %d: make the pool larger or the context smaller",
 			opt.Path, opt.PoolTokens, opt.MaxTokens)
 	}
+	l.opt = opt
 	devices := []*Executor{opt.Decode, opt.Prefill}
 	if opt.Prefill == opt.Decode {
 		devices = devices[:1]
@@ -187,7 +193,11 @@ func (l *Local) place(ctx context.Context, on *Executor, opt Options, progress f
 }
 
 // Info describes the model and where it runs.
-func (l *Local) Info() Info { return l.info }
+func (l *Local) Info() Info {
+	info, p := l.info, l.planNow()
+	info.PrefillDevice, info.DecodeDevice, info.Lost = p.prefill.executor.device.Name(), p.decode.executor.device.Name(), p.lost
+	return info
+}
 
 // Tokenizer is the model's, nil if its vocabulary is of a kind not known.
 func (l *Local) Tokenizer() *tokenizer.Tokenizer { return l.tokenizer }
@@ -220,9 +230,8 @@ func (l *Local) free() error {
 		errs = append(errs, l.drafts.close())
 	}
 	for _, p := range slices.Compact(placements) {
-		if p != nil {
-			errs = append(errs, p.exec.Close())
-			p.cold.Close()
+		if p != nil && !p.leave.begun { // a lost one is freed
+			errs = append(errs, p.close())
 		}
 	}
 	return errors.Join(append(errs, l.file.Close())...)
@@ -240,7 +249,8 @@ func (l *Local) enter() error {
 }
 
 // Generate continues req's prompt; see [Engine]. Errors that a caller can tell
-// apart are ErrContextFull, ErrQueueFull, ErrClosed, ctx's own and the device's.
+// apart are ErrContextFull, ErrQueueFull, ErrClosed, ctx's own and the device's. A
+// lost device's request goes on on the next one: its error comes only if there is none.
 // A stop token that the vocabulary lacks is an error, unless it is spelled
 // <|...|>: lists of those serve several models.
 func (l *Local) Generate(ctx context.Context, req Request, emit func(text string) bool) (Result, error) {
@@ -255,7 +265,7 @@ func (l *Local) Generate(ctx context.Context, req Request, emit func(text string
 	}
 	err = g.run(ctx, emit)
 	l.count(g.result)
-	if err == nil && l.drafts != nil {
+	if err == nil && l.drafts != nil && l.drafts.big == l.planNow().decode {
 		l.drafts.follow(g.prompt)
 	}
 	return g.result, err
@@ -276,8 +286,8 @@ func (l *Local) Logits(ctx context.Context, ids []int32, emit func(pos int, logi
 	rows := make([]float32, min(logitsMax, len(ids))*vocab)
 	for from := 0; from < len(ids); from += logitsMax {
 		to := min(from+logitsMax, len(ids))
-		err := l.decode.executor.run(&job{
-			ctx: ctx, priority: Chat, on: l.decode, tokens: slices.Clone(ids[:to]), from: from,
+		err := l.run(&job{
+			ctx: ctx, priority: Chat, tokens: slices.Clone(ids[:to]), from: from,
 			logits: func(pos int, logits []float32) (int32, bool) {
 				copy(rows[(pos-from)*vocab:], logits)
 				return 0, false
@@ -323,6 +333,11 @@ type Stats struct {
 	// Of those, by the draft model and not by look-up.
 	ModelDrafted  int64 `json:"model_drafted"`
 	ModelAccepted int64 `json:"model_accepted"`
+	// Prompts whose keys and values went from one device to another, the bytes of
+	// those, and the time that took, waiting for the devices' steps included.
+	HandOvers     int64         `json:"hand_overs"`
+	HandOverBytes int64         `json:"hand_over_bytes"`
+	HandOver      time.Duration `json:"hand_over"`
 	// Devices has one entry, or two: prefill, then decode. The last one is the
 	// draft model's, if there is one.
 	Devices []DeviceStats `json:"devices"`
@@ -333,13 +348,14 @@ func (l *Local) Stats() Stats {
 	l.statsMu.Lock()
 	s := l.stats
 	l.statsMu.Unlock()
-	s.Devices = []DeviceStats{l.prefill.deviceStats()}
-	if l.decode != l.prefill {
-		s.Devices = append(s.Devices, l.decode.deviceStats())
+	p := l.planNow()
+	s.Devices = []DeviceStats{p.prefill.deviceStats()}
+	if p.decode != p.prefill {
+		s.Devices = append(s.Devices, p.decode.deviceStats())
 	}
 	if l.drafts != nil {
 		s.ModelDrafted, s.ModelAccepted = l.drafts.drafted.Load(), l.drafts.accepted.Load()
-		s.Devices = append(s.Devices, l.drafts.local.decode.deviceStats())
+		s.Devices = append(s.Devices, l.drafts.on.deviceStats())
 	}
 	return s
 }

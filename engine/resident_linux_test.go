@@ -39,6 +39,15 @@ func residentOf(t *testing.T, path string) (bytes int64) {
 // the file's pages must not stay beside it, nor pile up while it is made. (That ref,
 // which has no copy, still reads the file then is in every test that runs on it.)
 func TestModelIsInMemoryOnce(t *testing.T) {
+	t.Run("cpu", func(t *testing.T) { testInMemoryOnce(t, start(t, openCPU(t))) })
+	t.Run("vulkan", func(t *testing.T) {
+		d := gpu.open(t, 0)
+		t.Cleanup(func() { d.Close() })
+		testInMemoryOnce(t, start(t, d))
+	})
+}
+
+func testInMemoryOnce(t *testing.T, e *Executor) {
 	for name, find := range map[string]func() (string, error){
 		"tiny-qwen2": func() (string, error) { return tiny(t, "tiny-qwen2"), nil },
 		"smollm2-135m": func() (string, error) {
@@ -57,7 +66,7 @@ func TestModelIsInMemoryOnce(t *testing.T) {
 			}
 			most, calls := int64(0), 0
 			open(t, Options{
-				Decode: start(t, openCPU(t)), Path: path, KV: op.F16,
+				Decode: e, Path: path, KV: op.F16,
 				Progress: func(float64) {
 					if calls++; calls%8 == 0 { // smaps takes longer than packing
 						most = max(most, residentOf(t, path))

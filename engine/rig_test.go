@@ -18,6 +18,7 @@ import (
 	"tandem/kernels/cpu"
 	"tandem/kernels/op"
 	"tandem/kernels/ref"
+	"tandem/kernels/vulkan"
 )
 
 func TestMain(m *testing.M) {
@@ -66,11 +67,23 @@ func golden(arch string) string {
 	return filepath.Join("..", "testdata", "goldens", arch, "model.gguf")
 }
 
-// devices that every test of results runs on.
-var devices = []struct {
+// opener opens a device of a kind.
+type opener struct {
 	name string
 	open func(t testing.TB, threads int) op.Device
-}{
+}
+
+// gpu is the best one; the test is left out where there is none.
+var gpu = opener{"vulkan", func(t testing.TB, _ int) op.Device {
+	d, err := vulkan.Open(vulkan.Options{Index: -1, CacheDir: filepath.Join(tinyDir, "shaders")})
+	if err != nil {
+		t.Skipf("left out: %v", err)
+	}
+	return d
+}}
+
+// devices that every test of results runs on.
+var devices = []opener{
 	{"ref", func(_ testing.TB, threads int) op.Device { return ref.Open(threads) }},
 	{"cpu", func(t testing.TB, threads int) op.Device {
 		d, err := cpu.Open(cpu.Options{Threads: threads})

@@ -76,8 +76,12 @@ func (e *Executor) step() bool {
 		return true // what was computed is not committed; whoever is still wanted tries again
 	}
 	if err != nil {
+		err = fmt.Errorf("%s: %w", e.device.Name(), err)
+		if errors.Is(err, op.ErrDeviceLost) {
+			e.lost = err
+		}
 		for _, j := range s.jobs {
-			e.finish(j, fmt.Errorf("%s: %w", e.device.Name(), err))
+			e.finish(j, err)
 		}
 		return true
 	}

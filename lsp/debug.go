@@ -19,14 +19,19 @@ type DebugParams struct {
 // Debug is what a server that has nothing to do should hold as little of after
 // hours as after minutes.
 type Debug struct {
-	Goroutines   int            `json:"goroutines"`
-	HeapBytes    int64          `json:"heap_bytes"`   // of Go, garbage included
-	CHeapBytes   int64          `json:"c_heap_bytes"` // in use, trees among it; -1: not known
-	SyntaxTrees  int64          `json:"syntax_trees"`
-	KVPages      int            `json:"kv_pages"` // of all devices
-	KVPagesInUse int            `json:"kv_pages_in_use"`
-	KVPagesFree  int            `json:"kv_pages_free"`      // that hold nothing
-	Document     *DebugDocument `json:"document,omitempty"` // nil if it is not open
+	Goroutines   int   `json:"goroutines"`
+	HeapBytes    int64 `json:"heap_bytes"`   // of Go, garbage included
+	CHeapBytes   int64 `json:"c_heap_bytes"` // in use, trees among it; -1: not known
+	SyntaxTrees  int64 `json:"syntax_trees"`
+	KVPages      int   `json:"kv_pages"` // of all devices
+	KVPagesInUse int   `json:"kv_pages_in_use"`
+	KVPagesFree  int   `json:"kv_pages_free"` // that hold nothing
+	// Prompts whose keys and values one device handed over to another, by the model
+	// that is loaded, and what that took.
+	HandOvers      int64          `json:"hand_overs"`
+	HandOverBytes  int64          `json:"hand_over_bytes"`
+	HandOverMillis int64          `json:"hand_over_ms"`
+	Document       *DebugDocument `json:"document,omitempty"` // nil if it is not open
 }
 
 // DebugDocument is an open document as the server has it.
@@ -57,7 +62,9 @@ func (s *server) debug(params []byte) (job, error) {
 	var mem runtime.MemStats
 	runtime.ReadMemStats(&mem)
 	d.HeapBytes = int64(mem.HeapAlloc)
-	for _, device := range s.model.devices() {
+	stats := s.model.engineStats()
+	d.HandOvers, d.HandOverBytes, d.HandOverMillis = stats.HandOvers, stats.HandOverBytes, stats.HandOver.Milliseconds()
+	for _, device := range stats.Devices {
 		d.KVPages += device.Cache.Pages
 		d.KVPagesFree += device.Cache.FreePages
 		d.KVPagesInUse += device.Cache.Pages - device.Cache.FreePages - device.Cache.KeptPages
@@ -65,20 +72,20 @@ func (s *server) debug(params []byte) (job, error) {
 	return constant(d), nil
 }
 
-// devices are those of the model that is loaded, as far as its engine tells.
-func (m *model) devices() []engine.DeviceStats {
+// engineStats are those of the model that is loaded, as far as its engine tells.
+func (m *model) engineStats() engine.Stats {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.current == nil {
-		return nil
+		return engine.Stats{}
 	}
 	c, isCounted := m.current.engine.(counted)
 	if !isCounted {
-		return nil
+		return engine.Stats{}
 	}
 	e, tells := c.Engine.(interface{ Stats() engine.Stats })
 	if !tells {
-		return nil
+		return engine.Stats{}
 	}
-	return e.Stats().Devices
+	return e.Stats()
 }

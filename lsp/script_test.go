@@ -14,10 +14,11 @@ import (
 )
 
 // Tokens that are none: hold waits until the request ends or the test lets go,
-// fail is an error.
+// fail is an error, lose loses a device and goes on on another one.
 const (
 	hold = "\x00hold"
 	fail = "\x00fail"
+	lose = "\x00lose"
 )
 
 // script is an engine that plays tokens, the next list for each request and the
@@ -31,6 +32,7 @@ type script struct {
 	prefills int
 	ended    int // requests whose ctx ended while they ran
 	closed   bool
+	lost     string
 
 	stubborn int           // tokens that still come after the end of ctx
 	held     chan struct{} // gets one value for each hold that is reached
@@ -82,6 +84,12 @@ func (s *script) Generate(ctx context.Context, req engine.Request, emit func(str
 		if token == fail {
 			return res, errors.New("the device is on fire")
 		}
+		if token == lose {
+			s.mu.Lock()
+			s.lost = "gpu was lost, cpu does its work: restart"
+			s.mu.Unlock()
+			continue
+		}
 		if ctx.Err() != nil {
 			s.mu.Lock()
 			s.ended++
@@ -108,8 +116,10 @@ func (s *script) Generate(ctx context.Context, req engine.Request, emit func(str
 
 func (s *script) CountTokens(text string) int { return len(strings.Fields(text)) + 1 }
 func (s *script) Info() engine.Info {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	// The path decides the layout: one whose prompt ends with the text before the cursor.
-	return engine.Info{Model: "script", Path: "qwen2.5-coder-0.5b.gguf", MaxTokens: 2048, WeightBytes: 100, CacheBytes: 10}
+	return engine.Info{Model: "script", Lost: s.lost, Path: "qwen2.5-coder-0.5b.gguf", MaxTokens: 2048, WeightBytes: 100, CacheBytes: 10}
 }
 
 func (s *script) Close() error {

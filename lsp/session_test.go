@@ -259,6 +259,20 @@ func TestLoading(t *testing.T) {
 	e.quit()
 }
 
+// TestDeviceLost: what was lost is told with the state, and suggestions come.
+func TestDeviceLost(t *testing.T) {
+	s := newScript([]string{lose, "text"})
+	e := start(t, s.options(), object{})
+	e.open("a.go", "go", "x")
+	e.suggest("a.go", 1, automatic).text(e)
+	e.note("tandem/status", `"ready"`)
+	if got := e.suggest("a.go", 1, invoked).text(e); got != "text" {
+		t.Errorf("suggested %q", got)
+	}
+	e.seen("tandem/status", `"ready"`, "ready; gpu was lost, cpu does its work: restart")
+	e.quit()
+}
+
 // TestLoadFails: the error is told once, and only who insists makes another try.
 func TestLoadFails(t *testing.T) {
 	s := newScript([]string{"text"})

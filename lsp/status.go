@@ -69,6 +69,9 @@ func (m *model) statusLocked() Status {
 		status.State, status.Message = Busy, "completing"
 	case m.current != nil:
 		status.State, status.Message = Ready, "ready"
+		if lost := m.current.engine.Info().Lost; lost != "" {
+			status.Message += "; " + lost
+		}
 	case m.share >= 0:
 		share := m.share
 		status.Progress = &share

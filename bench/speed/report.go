@@ -17,6 +17,9 @@ type Report struct {
 	Decode  []Rate `json:"decode"`
 	// FirstToken is left out when it was not asked for.
 	FirstToken *FirstToken `json:"first_token,omitempty"`
+	// HandOver has an entry for each length of a prompt where one device prefills and
+	// another decodes.
+	HandOver []HandOver `json:"hand_over,omitempty"`
 	// CancelMillis is the time from a cancel to the return of the step that
 	// prefills, WakeupMillis how late a sleeping goroutine wakes up meanwhile.
 	// Both are left out when they were not asked for.
@@ -50,6 +53,15 @@ type Together struct {
 	TokensPerSecond Spread  `json:"tokens_per_second"` // of all of them
 	ShareOfLimit    float64 `json:"share_of_limit"`    // of the memory's speed; 0 if unknown
 	Ratio           float64 `json:"ratio"`             // of the medians, to one alone
+}
+
+// HandOver is what it costs to bring a prompt's keys and values from the device that
+// prefills to the one that decodes.
+type HandOver struct {
+	Tokens       int    `json:"tokens"`
+	Bytes        int    `json:"bytes"`     // in the form that the devices agree on
+	ExportMillis Spread `json:"export_ms"` // out of the first one's memory
+	ImportMillis Spread `json:"import_ms"` // into the second one's
 }
 
 // FirstToken is the time from a prompt to its first sampled token where the KV

@@ -64,16 +64,25 @@ func Measure(ctx context.Context, p *op.Program, prefill, decode op.Device, opt 
 		}
 	}
 	opt.tell(0.1, "prefill")
-	if err := r.prefill(ctx, p, prefill, prefill == decode, opt); err != nil {
+	run, err := compile(ctx, p, prefill, opt)
+	if err != nil {
+		return Report{}, err
+	}
+	defer run.exe.Close()
+	if err := r.prefill(ctx, run, prefill == decode, opt); err != nil {
 		return Report{}, err
 	}
 	if prefill != decode {
-		run, err := compile(ctx, p, decode, opt)
+		to, err := compile(ctx, p, decode, opt)
 		if err != nil {
 			return Report{}, err
 		}
-		defer run.exe.Close()
-		if err := r.decode(ctx, run, opt); err != nil {
+		defer to.exe.Close()
+		if err := r.decode(ctx, to, opt); err != nil {
+			return Report{}, err
+		}
+		opt.tell(0.9, "hand-over")
+		if err := r.handOver(run.exe.Pages(), to.exe.Pages(), opt); err != nil {
 			return Report{}, err
 		}
 	}
@@ -92,12 +101,7 @@ func report(opt Options, prefill, decode op.Device) Report {
 
 // prefill measures everything that the prefilling device does; decode too if
 // that is the same one, so that the weights are loaded once.
-func (r *Report) prefill(ctx context.Context, p *op.Program, d op.Device, alsoDecode bool, opt Options) error {
-	run, err := compile(ctx, p, d, opt)
-	if err != nil {
-		return err
-	}
-	defer run.exe.Close()
+func (r *Report) prefill(ctx context.Context, run *runner, alsoDecode bool, opt Options) (err error) {
 	for _, depth := range opt.Depths {
 		for _, n := range opt.Prefill {
 			if err := run.fill(ctx, depth); err != nil {

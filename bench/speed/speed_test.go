@@ -98,6 +98,10 @@ func TestTwoDevices(t *testing.T) {
 		r.FirstToken != nil || r.Decode[0].Together != nil {
 		t.Errorf("%+v", r)
 	}
+	// A page of one head of 32 in f32, keys and values.
+	if h := r.HandOver; len(h) != 1 || h[0].Tokens != 5 || h[0].Bytes != op.PageTokens*32*4*2 || h[0].ExportMillis.Min <= 0 || h[0].ImportMillis.Min <= 0 {
+		t.Errorf("hand-over %+v", h)
+	}
 	if r.Prefill[0].ShareOfLimit != 0 || r.Decode[0].ShareOfLimit != 0 {
 		t.Error("a share of an unknown limit")
 	}

@@ -62,7 +62,9 @@ func (c *Cold) put(pool op.Pages, n *node) bool {
 		return false // thawed before, and pages do not change
 	}
 	p := &coldPage{path: n.path(), data: make([]byte, pool.PageBytes())}
-	pool.Export(p.data, n.page, op.PageTokens)
+	if pool.Export(p.data, n.page, op.PageTokens) != nil {
+		return false
+	}
 	return c.pages.Set(n.hash, p, p.bytes())
 }
 

@@ -38,7 +38,10 @@ func (p *pages) page(i int32) []byte {
 func (p *pages) Copy(dst, src int32, n int) { copy(p.page(dst), p.page(src)) }
 
 // Export writes the hand-over form.
-func (p *pages) Export(dst []byte, page int32, n int) { p.convert(dst, page, n, true) }
+func (p *pages) Export(dst []byte, page int32, n int) error {
+	p.convert(dst, page, n, true)
+	return nil
+}
 
 // Import reads it.
 func (p *pages) Import(page int32, src []byte, n int) { p.convert(src, page, n, false) }
@@ -66,15 +69,19 @@ func (p *pages) convertRow(own, row []byte, dim, pos int, transposed, export boo
 	if transposed {
 		at, step = pos, op.PageTokens
 	}
-	if p.kv != op.Q8_0 {
-		size := p.kv.BlockBytes()
-		for d := range dim {
-			a, b := own[(at+d*step)*size:][:size], row[d*size:][:size]
-			if export {
-				a, b = b, a
-			}
-			copy(a, b)
+	switch {
+	case p.kv != op.Q8_0 && !transposed:
+		own = own[at*len(row)/dim:][:len(row)]
+		if export {
+			own, row = row, own
 		}
+		copy(own, row)
+		return
+	case p.kv == op.F16:
+		transpose[uint16](own, row, at, export)
+		return
+	case p.kv == op.F32:
+		transpose[uint32](own, row, at, export)
 		return
 	}
 	scales := own[op.PageTokens*dim:]
@@ -96,5 +103,23 @@ func (p *pages) convertRow(own, row []byte, dim, pos int, transposed, export boo
 			}
 			*a = *b
 		}
+	}
+}
+
+// transpose moves a row of K between the hand-over form and its own layout, where
+// its values stand PageTokens apart from the one at on. A hand-over moves millions
+// of them while a prompt waits.
+func transpose[T uint16 | uint32](own, row []byte, at int, export bool) {
+	size := int(unsafe.Sizeof(T(0)))
+	column := unsafe.Slice((*T)(unsafe.Pointer(&own[0])), len(own)/size)[at:]
+	values := unsafe.Slice((*T)(unsafe.Pointer(&row[0])), len(row)/size)
+	if export {
+		for d := range values {
+			values[d] = column[d*op.PageTokens]
+		}
+		return
+	}
+	for d := range values {
+		column[d*op.PageTokens] = values[d]
 	}
 }

@@ -51,24 +51,32 @@ func checkSharing(t *testing.T, m *machine, ids []int32, want []float32, allowed
 	same(t, m, "on a copied page", m.run(sequence(0, int32(from), ids[from:]), []int32{0, 1, 21}), want[from*vocab:], vocab, allowed)
 }
 
+// export is pages.Export, which must succeed.
+func export(t *testing.T, pages op.Pages, dst []byte, page int32, n int) {
+	t.Helper()
+	if err := pages.Export(dst, page, n); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // checkCopies demands that Copy, Export and Import move the first positions.
 func checkCopies(t *testing.T, m *machine) {
 	pages := m.exec.Pages()
-	export := func(page int32, n int) []byte {
+	first := func(page int32, n int) []byte {
 		b := make([]byte, pages.PageBytes())
-		pages.Export(b, page, n)
+		export(t, pages, b, page, n)
 		return beginning(m.p, pages.Type(), b, n)
 	}
 	for _, n := range []int{1, 5, 31, op.PageTokens} {
 		pages.Copy(30, 1, op.PageTokens)
 		pages.Copy(30, 0, n)
-		if !bytes.Equal(export(30, n), export(0, n)) {
+		if !bytes.Equal(first(30, n), first(0, n)) {
 			t.Fatalf("Copy of %d positions differs", n)
 		}
 		form := make([]byte, pages.PageBytes())
-		pages.Export(form, 0, n)
+		export(t, pages, form, 0, n)
 		pages.Import(31, form, n)
-		if !bytes.Equal(export(31, n), export(0, n)) {
+		if !bytes.Equal(first(31, n), first(0, n)) {
 			t.Fatalf("Import of %d positions differs from what was exported", n)
 		}
 	}
@@ -115,9 +123,9 @@ func checkHandOver(t *testing.T, a, b *machine, ids []int32, check func(got, wan
 	for i := range table {
 		n := min(op.PageTokens, from-i*op.PageTokens)
 		form, back := make([]byte, ap.PageBytes()), make([]byte, ap.PageBytes())
-		ap.Export(form, table[i], n)
+		export(t, ap, form, table[i], n)
 		bp.Import(other[i], form, n)
-		bp.Export(back, other[i], n)
+		export(t, bp, back, other[i], n)
 		if !bytes.Equal(beginning(a.p, ap.Type(), back, n), beginning(a.p, ap.Type(), form, n)) {
 			t.Fatalf("page %d is not the same after import and export", i)
 		}
@@ -135,7 +143,7 @@ func checkForm(t *testing.T, d op.Device, opt op.CompileOptions) {
 	for i, m := range []*machine{compile(t, d, p, opt), compileRef(t, p, opt)} {
 		m.run(rows, []int32{2})
 		forms[i] = make([]byte, m.exec.Pages().PageBytes())
-		m.exec.Pages().Export(forms[i], 2, op.PageTokens)
+		export(t, m.exec.Pages(), forms[i], 2, op.PageTokens)
 	}
 	if !bytes.Equal(forms[0], forms[1]) {
 		t.Fatalf("hand-over form of %v differs from ref's", opt.KV)

@@ -55,6 +55,7 @@ type Profiler interface {
 }
 
 // Pages is a device's pool of KV pages, each PageTokens positions of every layer.
+// On a device that is lost Copy and Import do nothing, which the next Run reports.
 type Pages interface {
 	// Len is the number of pages; page numbers are 0 to Len-1.
 	Len() int
@@ -67,8 +68,8 @@ type Pages interface {
 	// Type is the storage of the hand-over form, the pool's own KV type.
 	Type() DType
 	// Export writes page in the hand-over form to dst (PageBytes long); only the
-	// first n positions are meaningful.
-	Export(dst []byte, page int32, n int)
+	// first n positions are meaningful. It fails if the device is lost.
+	Export(dst []byte, page int32, n int) error
 	// Import is the reverse.
 	Import(page int32, src []byte, n int)
 }

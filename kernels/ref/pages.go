@@ -63,7 +63,10 @@ func (ps *Pages) Type() op.DType { return ps.format }
 func (ps *Pages) Copy(dst, src int32, n int) { ps.copy(ps.pages[dst], ps.pages[src], n) }
 
 // Export writes the first n positions of page to dst; the rest of dst is left.
-func (ps *Pages) Export(dst []byte, page int32, n int) { ps.copy(dst, ps.pages[page], n) }
+func (ps *Pages) Export(dst []byte, page int32, n int) error {
+	ps.copy(dst, ps.pages[page], n)
+	return nil
+}
 
 // Import takes the first n positions of src into page.
 func (ps *Pages) Import(page int32, src []byte, n int) { ps.copy(ps.pages[page], src, n) }

@@ -138,16 +138,18 @@ static void find_memory(const struct vk *v, VkPhysicalDevice p, struct found *ou
 	int budgeted = has_extension(v, p, "VK_EXT_memory_budget");
 	if (budgeted) memory.pNext = &budget;
 	v->vkGetPhysicalDeviceMemoryProperties2(p, &memory);
-	out->unified = 1;
-	for (uint32_t i = 0; i < memory.memoryProperties.memoryHeapCount; i++) {
+	out->n_heaps = memory.memoryProperties.memoryHeapCount;
+	for (uint32_t i = 0; i < out->n_heaps; i++) {
 		VkMemoryHeap heap = memory.memoryProperties.memoryHeaps[i];
-		if (!(heap.flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT)) {
-			out->unified = 0;
-			continue;
-		}
-		if (heap.size <= out->heap_bytes) continue; // a small window onto the same memory
-		out->heap_bytes = out->heap_free = heap.size;
-		if (budgeted) out->heap_free = budget.heapBudget[i] > budget.heapUsage[i] ? budget.heapBudget[i] - budget.heapUsage[i] : 0;
+		uint64_t free = heap.size;
+		if (budgeted) free = budget.heapBudget[i] > budget.heapUsage[i] ? budget.heapBudget[i] - budget.heapUsage[i] : 0;
+		int local = heap.flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT;
+		out->heaps[i].bytes = heap.size;
+		out->heaps[i].free = free;
+		out->heaps[i].local = local;
+		if (!local || heap.size <= out->heap_bytes) continue; // the host's, or a small window onto the same memory
+		out->heap_bytes = heap.size;
+		out->heap_free = free;
 	}
 }
 
@@ -288,8 +290,11 @@ int buffer_create(struct gpu *g, enum memory_kind kind, uint64_t bytes, struct b
 		result = g->vkAllocateMemory(g->device, &allocate, NULL, &out->memory);
 	}
 	if (result == VK_SUCCESS) result = g->vkBindBufferMemory(g->device, out->handle, out->memory, 0);
-	int visible = type >= 0 && (g->memory.memoryTypes[type].propertyFlags & VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT);
-	if (result == VK_SUCCESS && visible && kind != MEMORY_DEVICE) result = g->vkMapMemory(g->device, out->memory, 0, bytes, 0, &out->host);
+	// The device's own memory is used by the host where it is as good as the host's own.
+	VkFlags wanted = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT;
+	if (kind == MEMORY_DEVICE) wanted |= VK_MEMORY_PROPERTY_HOST_COHERENT_BIT | VK_MEMORY_PROPERTY_HOST_CACHED_BIT;
+	int visible = type >= 0 && (g->memory.memoryTypes[type].propertyFlags & wanted) == wanted;
+	if (result == VK_SUCCESS && visible) result = g->vkMapMemory(g->device, out->memory, 0, bytes, 0, &out->host);
 	if (result < 0) {
 		buffer_destroy(g, out);
 		return result;

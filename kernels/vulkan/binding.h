@@ -29,7 +29,8 @@ struct found {
 	uint32_t timestamp_bits; // 0: no timestamps
 	uint64_t allocation_max;
 	uint64_t heap_bytes, heap_free; // of device-local memory; free: what the driver grants, or the size
-	int unified; // all memory is device-local: it is the host's
+	struct { uint64_t bytes, free; int local; } heaps[16];
+	uint32_t n_heaps;
 	// What the kernels need, 1 if it is there.
 	int has_1_3, has_int64, has_address, has_16_bit, has_dot, has_subgroups, has_subgroup_size;
 };

@@ -5,6 +5,7 @@ import "C"
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"tandem/kernels/op"
@@ -63,7 +64,7 @@ func (d *Device) Compile(ctx context.Context, p *op.Program, opt op.CompileOptio
 
 // allocate lowers the program and gives everything its memory.
 func (e *executable) allocate() (err error) {
-	if e.weights, err = newWeights(e.dev, e.p); err != nil {
+	if e.weights, err = newWeights(e.dev, e.p, poolBytes(e.p, e.opt)); err != nil {
 		return err
 	}
 	if e.plain, err = lower(e, false); err != nil {
@@ -185,8 +186,8 @@ func (e *executable) Run(ctx context.Context, b *op.Batch) error {
 	}
 	e.dev.runMu.Lock()
 	defer e.dev.runMu.Unlock()
-	if e.dev.lost {
-		return fmt.Errorf("vulkan: %s: %w", name(e.dev.found), op.ErrDeviceLost)
+	if err := e.dev.aliveLocked(); err != nil {
+		return err
 	}
 	s, err := e.load(b)
 	if err != nil {
@@ -202,6 +203,9 @@ func (e *executable) Run(ctx context.Context, b *op.Batch) error {
 		if r, err = e.recording(s); err == nil {
 			err = e.dev.play(ctx, r)
 		}
+	}
+	if err != nil && e.dev.lost && !errors.Is(err, op.ErrDeviceLost) {
+		err = errors.Join(e.dev.aliveLocked(), err) // whatever it was that a submission failed with
 	}
 	if err != nil {
 		return err

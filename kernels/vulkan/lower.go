@@ -211,15 +211,17 @@ func (l *lowering) lowerAttention(a *op.Attention) {
 	l.emit(s, a.Out, true)
 }
 
-// layerPlace is where a layer's keys and values lie in a page.
+// layerPlace is where a layer's keys and values lie: in which of the pool's regions,
+// and there in each page.
 type layerPlace struct {
-	offset int
+	region, offset int
 	op.KVLayer
 }
 
-// placeKV lays the layers out in a page and checks that the kernels know the shapes.
+// placeKV lays the layers out in pages, some in each region where the driver gives
+// no memory for all of them in one piece, and checks that the kernels know the shapes.
 func (l *lowering) placeKV() error {
-	offset := 0
+	region, offset, most := 0, 0, l.e.dev.allocationMax/max(l.opt.Pages, 1)
 	for i, kv := range l.p.KV {
 		unit := 16
 		if l.opt.KV == op.Q8_0 {
@@ -228,18 +230,23 @@ func (l *lowering) placeKV() error {
 		if kv.HeadDim%unit != 0 || kv.HeadDim > 4*attendThreads {
 			return fmt.Errorf("vulkan: layer %d: a head dimension of %d with %v keys: %w", i, kv.HeadDim, l.opt.KV, op.ErrNotSupported)
 		}
-		l.kv = append(l.kv, layerPlace{offset, kv})
-		offset += 2 * halfBytes(l.opt.KV, kv)
+		bytes := 2 * halfBytes(l.opt.KV, kv)
+		if offset > 0 && offset+bytes > most {
+			region, offset = region+1, 0
+		}
+		l.kv = append(l.kv, layerPlace{region, offset, kv})
+		offset += bytes
 	}
 	return nil
 }
 
+// pageBytes is the size of a page in each region: of the one with the most.
 func (l *lowering) pageBytes() int {
-	if len(l.kv) == 0 {
-		return 0
+	bytes := 0
+	for _, kv := range l.kv {
+		bytes = max(bytes, kv.offset+2*halfBytes(l.opt.KV, kv.KVLayer))
 	}
-	last := l.kv[len(l.kv)-1]
-	return last.offset + 2*halfBytes(l.opt.KV, last.KVLayer)
+	return bytes
 }
 
 // halfBytes is the size of K or of V of a layer in a page, as pages.glsl has them.

@@ -25,13 +25,16 @@ const (
 // alloc takes memory, at least a few bytes of it. It belongs to the caller, who frees it.
 func (d *Device) alloc(kind uint32, bytes int, what string) (*region, error) {
 	bytes = max(bytes, 16)
-	if most := uint64(d.found.allocation_max); uint64(bytes) > most {
-		return nil, fmt.Errorf("vulkan: %s: %d MB in one piece, %s allows %d MB: %w", what, bytes>>20, name(d.found), most>>20, op.ErrOutOfMemory)
+	if bytes > d.allocationMax {
+		return nil, fmt.Errorf("vulkan: %s: %d MB in one piece, %s allows %d MB: %w", what, bytes>>20, name(d.found), d.allocationMax>>20, op.ErrOutOfMemory)
 	}
 	r := &region{}
 	err := check(fmt.Sprintf("%s: %d MB", what, bytes>>20), C.buffer_create(d.gpu, kind, C.uint64_t(bytes), &r.buffer))
 	if err != nil {
 		return nil, err
+	}
+	if d.unseen && kind == deviceMemory {
+		r.buffer.host = nil
 	}
 	return r, nil
 }

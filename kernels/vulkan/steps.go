@@ -290,7 +290,7 @@ func (l *lowering) ropeTable(o *op.Rope) int {
 // pool is what pages.glsl's Pool holds, of an attention's layer.
 func (l *lowering) pool(o *op.Attention) push {
 	b := &l.e.batch
-	return push{}.address(l.e.pages.region.address()+uint64(l.kv[o.Layer].offset), b.table, b.starts, b.positions)
+	return push{}.address(l.e.pages.layer(o.Layer), b.table, b.starts, b.positions)
 }
 
 func (l *lowering) pageConstants(o *op.Attention) []uint32 {

@@ -17,6 +17,7 @@ import "C"
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"sync"
 
@@ -38,6 +39,10 @@ type Device struct {
 	index int
 	found C.struct_found
 	pipes *pipelines
+	// allocationMax is the most bytes that the driver gives in one piece.
+	allocationMax int
+	// unseen, for tests, makes the host not see the GPU's own memory, as on a discrete one.
+	unseen bool
 
 	// runMu is held while commands are recorded or under way: a queue belongs to
 	// one thread at a time.
@@ -64,17 +69,18 @@ func Open(opt Options) (*Device, error) {
 
 func (d *Device) open(opt Options) error {
 	all := find(d.vk)
+	if len(all) == 0 {
+		return errors.New("vulkan: no Vulkan device on this machine: install the GPU's driver, or use --device cpu")
+	}
 	index := opt.Index
 	if index < 0 {
 		index = best(all)
-	}
-	if len(all) == 0 {
-		return errors.New("vulkan: no Vulkan device on this machine: install the GPU's driver, or use --device cpu")
 	}
 	if index >= len(all) {
 		return fmt.Errorf("vulkan: no device %d: there are %s", opt.Index, strings.Join(names(all), ", "))
 	}
 	d.index, d.found = index, all[index]
+	d.allocationMax = int(min(uint64(d.found.allocation_max), math.MaxInt64))
 	if lacks := missing(d.found); lacks != "" {
 		return fmt.Errorf("vulkan: %s lacks %s: a newer driver may have it; else use --device cpu", name(d.found), lacks)
 	}
@@ -158,9 +164,40 @@ func (d *Device) Info() op.Info {
 	}[d.found._type]
 	return op.Info{
 		Name: "vulkan", ISA: "spirv", Threads: 1, // one of the host's, which submits and waits
-		Detail: fmt.Sprintf("%s, %s, driver %s, subgroups of %d, %.1f of %.1f GB free",
-			name(d.found), kind, C.GoString(&d.found.driver[0]), d.found.subgroup, float64(d.found.heap_free)/1e9, float64(d.found.heap_bytes)/1e9),
+		Detail: fmt.Sprintf("%s, %s, driver %s, subgroups of %d, %s",
+			name(d.found), kind, C.GoString(&d.found.driver[0]), d.found.subgroup, heapsText(d.found)),
 	}
+}
+
+// heapsText lists the heaps of memory, with what the driver grants of each now.
+func heapsText(f C.struct_found) string {
+	var heaps []string
+	for _, h := range f.heaps[:f.n_heaps] {
+		where := "on the host"
+		if h.local != 0 {
+			where = "on the device"
+		}
+		heaps = append(heaps, fmt.Sprintf("%.1f of %.1f GB free %s", float64(h.free)/1e9, float64(h.bytes)/1e9, where))
+	}
+	return strings.Join(heaps, ", ")
+}
+
+// FreeBytes is what the driver grants of the device's own memory now.
+func (d *Device) FreeBytes() int64 {
+	C.vk_find(d.vk, C.int(d.index), &d.found) // others may have taken some since
+	return int64(d.found.heap_free)
+}
+
+// Devices is how many devices there are, whether they can run the kernels or not,
+// and the number of the best one.
+func Devices() (n, bestIndex int, err error) {
+	var vk *C.struct_vk
+	if err := check("starting", C.vk_open(&vk)); err != nil {
+		return 0, 0, err
+	}
+	defer C.vk_close(vk)
+	all := find(vk)
+	return len(all), best(all), nil
 }
 
 // Close gives the GPU back and writes the cache of compiled shaders. Executables
@@ -185,6 +222,20 @@ func (d *Device) free() {
 	}
 	C.vk_close(d.vk)
 	d.vk, d.gpu, d.pipes = nil, nil, nil
+}
+
+// alive says whether the GPU was lost.
+func (d *Device) alive() error {
+	d.runMu.Lock()
+	defer d.runMu.Unlock()
+	return d.aliveLocked()
+}
+
+func (d *Device) aliveLocked() error {
+	if d.lost {
+		return fmt.Errorf("vulkan: %s: %w", name(d.found), op.ErrDeviceLost)
+	}
+	return nil
 }
 
 // check makes an error of one of Vulkan's results, nil of success.

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"unsafe"
 
 	"tandem/internal/machine"
 	"tandem/kernels/op"
@@ -35,9 +36,9 @@ type weights struct {
 // place is an offset in a region.
 type place struct{ region, offset int }
 
-// newWeights plans the memory of p's weights, checks that the kernels know them,
-// and allocates.
-func newWeights(d *Device, p *op.Program) (*weights, error) {
+// newWeights plans the memory of p's weights, checks that the kernels know them and
+// that there is room, also for so many bytes of KV pages, and allocates.
+func newWeights(d *Device, p *op.Program, pagesBytes int) (*weights, error) {
 	w := &weights{dev: d, at: map[any]place{}}
 	for _, o := range p.Ops {
 		var tensors []*op.Tensor
@@ -61,9 +62,8 @@ func newWeights(d *Device, p *op.Program) (*weights, error) {
 			}
 		}
 	}
-	C.vk_find(d.vk, C.int(d.index), &d.found) // others may have taken memory since
-	if free := uint64(d.found.heap_free); uint64(w.bytes) > free {
-		return nil, fmt.Errorf("vulkan: the weights take %d MB, %s has %d MB free: %w", w.bytes>>20, name(d.found), free>>20, op.ErrOutOfMemory)
+	if err := d.fits(w.bytes, pagesBytes); err != nil {
+		return nil, err
 	}
 	for _, bytes := range w.sizes {
 		r, err := d.alloc(deviceMemory, bytes, "weights")
@@ -76,6 +76,16 @@ func newWeights(d *Device, p *op.Program) (*weights, error) {
 	return w, nil
 }
 
+// fits says what to do if there is no room for so many bytes.
+func (d *Device) fits(weights, pages int) error {
+	free := d.FreeBytes()
+	if int64(weights+pages) <= free {
+		return nil
+	}
+	return fmt.Errorf("vulkan: the model takes %.2f GB of weights and %.2f GB of KV pages, %s has %.2f of %.2f GB free: choose a smaller --model or --context, or --device cpu: %w",
+		float64(weights)/1e9, float64(pages)/1e9, name(d.found), float64(free)/1e9, float64(d.found.heap_bytes)/1e9, op.ErrOutOfMemory)
+}
+
 func (w *weights) close() {
 	for _, r := range w.regions {
 		w.dev.release(r)
@@ -86,7 +96,7 @@ func (w *weights) close() {
 // reserve finds room for bytes, in one piece.
 func (w *weights) reserve(bytes int) place {
 	last := len(w.sizes) - 1
-	if last < 0 || w.sizes[last]+bytes > regionBytes {
+	if last < 0 || w.sizes[last]+bytes+pieceAlignment > min(regionBytes, w.dev.allocationMax) {
 		w.sizes = append(w.sizes, 0)
 		last++
 	}
@@ -134,6 +144,14 @@ func (w *weights) addVector(v []float32) {
 	}
 }
 
+// host is so many bytes of a region as the host sees them, nil where it does not.
+func (w *weights) host(p place, bytes int) []byte {
+	if r := w.regions[p.region]; r.buffer.host != nil {
+		return r.bytes()[p.offset:][:bytes:bytes]
+	}
+	return nil
+}
+
 func (w *weights) address(p place) uint64 { return w.regions[p.region].address() + uint64(p.offset) }
 
 func (w *weights) tensor(t *op.Tensor) uint64 { return w.address(w.at[t]) }
@@ -146,8 +164,8 @@ func (w *weights) vector(v []float32) uint64 {
 	return w.address(w.at[&v[0]])
 }
 
-// upload copies everything to the GPU: while one staging buffer is being copied,
-// the next is filled.
+// upload brings everything to the GPU: repacked to where it stays if the host sees
+// that, else through staging buffers; while one is being copied, the next is filled.
 func (w *weights) upload(ctx context.Context, progress func(float64)) error {
 	u := &uploader{dev: w.dev}
 	defer u.close()
@@ -159,7 +177,7 @@ func (w *weights) upload(ctx context.Context, progress func(float64)) error {
 	done := 0
 	for _, t := range w.tensors {
 		packed := packedBytes(t, 1)
-		step := max(1, stagingBytes/max(packed, 1))
+		step := max(1, min(stagingBytes, w.dev.allocationMax/2)/max(packed, 1))
 		for from := 0; from < t.Rows; from += step {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -198,7 +216,7 @@ func (u *uploader) begin(bytes int) (*region, error) {
 	u.dev.release(u.staging[u.slot])
 	u.staging[u.slot] = nil
 	var err error
-	u.staging[u.slot], err = u.dev.alloc(readbackMemory, max(bytes, stagingBytes), "staging")
+	u.staging[u.slot], err = u.dev.alloc(readbackMemory, max(bytes, min(stagingBytes, u.dev.allocationMax)), "staging")
 	return u.staging[u.slot], err
 }
 
@@ -264,6 +282,10 @@ func (u *uploader) close() {
 }
 
 func (u *uploader) vector(w *weights, v []float32) error {
+	if own := w.host(w.at[&v[0]], 4*len(v)); own != nil {
+		copy(unsafe.Slice((*float32)(unsafe.Pointer(&own[0])), len(v)), v)
+		return nil
+	}
 	s, err := u.begin(4 * len(v))
 	if err != nil {
 		return err
@@ -281,6 +303,12 @@ func (u *uploader) rows(w *weights, t *op.Tensor, from, n int) error {
 	for i := range all {
 		pieces = append(pieces, copied{at.add(some[i]), some[i], place{to.region, to.offset + first[i]}})
 		to.offset += all[i]
+	}
+	if w.regions[to.region].buffer.host != nil {
+		for _, p := range pieces {
+			parts = append(parts, w.host(p.to, p.bytes))
+		}
+		return repackRows(t, from, n, parts)
 	}
 	s, err := u.begin(at.bytes)
 	if err != nil {
