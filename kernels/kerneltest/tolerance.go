@@ -23,7 +23,7 @@ type Tolerance struct {
 	// two levels, a device may take the other.
 	AttentionF16, AttentionQ8 float64
 	// Added where quantised weights read the output and pages are not F32: a device
-	// may keep V and the weights of positions in BF16.
+	// may keep V and the weights of positions in BF16, or queries in F16.
 	AttentionCoarse float64
 	// With weights in F32, F16 or BF16, or inputs on a grid; and with quantised weights.
 	MatMulFloat, MatMulQuant float64
@@ -83,6 +83,26 @@ var Tolerances = map[string]Tolerance{
 		MatMulFloat: 3e-5, MatMulQuant: 6 * 0.0129, LogitsQuant: 6*0.0129/254 + 2*3e-5,
 		GatedFloat: 4 * 3e-5, GatedQuant: 4 * 6 * 0.0129,
 	},
+}
+
+func init() {
+	// A GPU with cooperative matrices.
+	t := Tolerances["vulkan"]
+	// A query, a weight and a value are rounded to f16, each by at most 2^-11 of it, or
+	// 2^-10 where a driver rounds toward zero. A weight's error is that of its score,
+	// which is as large as a query's times a key's of some dims, and a value is up to
+	// 4 times the mean.
+	t.AttentionCoarse = 2 * 4.0 / 1024
+	Tolerances["vulkan, spirv matrix"] = t
+}
+
+// toleranceOf is the row of a device, or that of its set of kernels where it has one.
+func toleranceOf(d op.Device) (tolerance Tolerance, ok bool) {
+	if tolerance, ok = Tolerances[d.Name()+", "+d.Info().ISA]; ok {
+		return tolerance, true
+	}
+	tolerance, ok = Tolerances[d.Name()]
+	return tolerance, ok
 }
 
 const u = 1.0 / (1 << 24)

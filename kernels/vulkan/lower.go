@@ -57,6 +57,7 @@ type lowering struct {
 	columns []int  // of the twin, for each row: 0, 1 or 2
 	wanted  []bool // somebody reads the floats
 	ropes   [][]float32
+	tiles   []int // rows of a tile, of each table of tiles
 	kv      []layerPlace
 	slots   []int // bytes of each
 	slotAt  []int // and where it lies in the executable's values

@@ -10,9 +10,10 @@ import (
 )
 
 // shape is what a recording depends on: how many rows a batch has, how many of
-// them want logits, and into how many splits the keys of any are cut at most,
-// rounded up to a power of two.
-type shape struct{ rows, selected, splits int }
+// them want logits, into how many splits the keys of any are cut at most, and of how
+// many sequences they are, the last two rounded up to a power of two. Few rows have
+// runs of 1, many have splits of 1.
+type shape struct{ rows, selected, splits, runs int }
 
 const (
 	// fewRows is up to how many rows decode's kernels are used: products by few.comp,
@@ -323,20 +324,19 @@ func (l *lowering) attend(o *op.Attention) step {
 	perKV := o.QHeads / o.Heads
 	blocks := ceil(perKV, groupMax)
 	group := ceil(perKV, blocks)
+	many := l.newFlash(o)
 	return step{
 		kind: "attention", shape: headsShape(o), value: op.NoValue,
 		reads: []int{l.floats[o.Q], pagesMemory}, writes: []int{partialsMemory, l.floats[o.Out]},
 		cost: func(b *op.Batch) (bytes, ops float64) { return attentionCost(b, l.opt.KV, o) },
 		call: func(s shape) call {
-			all := s.rows > fewRows
-			splits := s.splits
-			if all {
-				splits = 1
+			if s.rows > fewRows {
+				return l.flashCall(o, many, s)
 			}
 			return call{
-				shader: "attend", threads: attendThreads, constants: append(l.pageConstants(o), uint32(o.QHeads), uint32(group), flag(all)),
+				shader: "attend", threads: attendThreads, constants: append(l.pageConstants(o), uint32(o.QHeads), uint32(group), flag(false)),
 				push: l.pool(o).address(l.float(o.Q), l.float(o.Out), l.address(partialsMemory)).number(l.pageBytes()).float(o.Scale).number(s.rows),
-				x:    s.rows, y: o.Heads * blocks, z: splits,
+				x:    s.rows, y: o.Heads * blocks, z: s.splits,
 			}
 		},
 	}
