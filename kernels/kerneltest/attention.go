@@ -76,7 +76,7 @@ func attendPieces(t *testing.T, what string, m *machine, rows []op.Row, want []f
 	for at, n := 0, 0; at < len(rows); at += n {
 		n = 1
 		if at < first {
-			n = min(9+at/2, first-at)
+			n = min(9+at%60, first-at)
 		}
 		got = append(got, m.tapped(rows[at:at+n], table)["out"]...)
 	}

@@ -253,7 +253,12 @@ func (e *executable) load(b *op.Batch) (shape, error) {
 	if n <= fewRows {
 		return s, nil
 	}
-	for s.splits = 1; s.runs < runs; {
+	keys := 0
+	for _, r := range b.Rows {
+		keys = max(keys, int(r.Pos)+1)
+	}
+	s.splits = flashSplits(n, keys)
+	for s.runs < runs {
 		s.runs *= 2
 	}
 	for i, rows := range e.plain.tiles {

@@ -18,7 +18,21 @@ const (
 	flashKeys      = 32  // keys at a time, at most
 	flashBytes     = 16 << 10
 	flashSubgroups = 4 // of flash_matrix.comp, each with as many lines as a matrix has rows
+
+	// flashSplit is how many keys a split has at least.
+	flashSplit = 128
 )
+
+// flashSplits is into how many splits the keys of many rows are cut, a power of two:
+// as many as the partials of few rows have room for. Rows beyond half of that are
+// enough workgroups by themselves.
+func flashSplits(rows, keys int) int {
+	splits := 1
+	for 2*splits*rows <= fewRows*splitsMax && 2*splits*flashSplit <= keys {
+		splits *= 2
+	}
+	return splits
+}
 
 // flash is how an attention of many rows is cut into workgroups.
 type flash struct {
@@ -83,15 +97,33 @@ func (l *lowering) flashCall(o *op.Attention, f flash, s shape) call {
 	c := call{
 		shader: "flash", threads: flashThreads,
 		constants: append(l.pageConstants(o), uint32(o.QHeads), uint32(f.group), uint32(f.keys)),
-		push: l.pool(o).address(l.float(o.Q), l.float(o.Out), l.e.batch.tiles[f.table]).number(l.pageBytes()).
-			float(float32(float64(o.Scale) * math.Log2E)),
-		x: tilesMax(f.rows, s), y: o.Heads * f.blocks, z: 1,
+		push: l.pool(o).address(l.float(o.Q), l.float(o.Out), l.e.batch.tiles[f.table], l.address(partialsMemory)).number(l.pageBytes()).
+			float(float32(float64(o.Scale) * math.Log2E)).number(s.rows),
+		x: tilesMax(f.rows, s), y: o.Heads * f.blocks, z: s.splits,
 	}
 	if d := l.e.dev; f.matrix {
 		c.shader, c.threads = "flash_matrix", flashSubgroups*int(d.found.subgroup)
 		c.constants = append(c.constants, uint32(d.found.matrix_m), uint32(d.found.matrix_n), uint32(d.found.matrix_k))
 	}
 	return c
+}
+
+// join puts the splits of many rows together, where there are some.
+func (l *lowering) join(o *op.Attention) step {
+	return step{
+		kind: "join", shape: headsShape(o), value: op.NoValue,
+		reads: []int{partialsMemory}, writes: []int{l.floats[o.Out]},
+		call: func(s shape) call {
+			if s.rows <= fewRows || s.splits == 1 {
+				return call{}
+			}
+			return call{
+				shader: "join", threads: itemThreads, constants: []uint32{uint32(o.HeadDim), uint32(o.QHeads)},
+				push: push{}.address(l.address(partialsMemory), l.float(o.Out)).number(s.rows, s.splits),
+				x:    ceil(s.rows*o.QHeads*o.HeadDim/4, itemThreads), y: 1, z: 1,
+			}
+		},
+	}
 }
 
 // loadTiles writes the tiles of so many rows, (first row, rows) each, the last ones

@@ -204,6 +204,9 @@ func (l *lowering) lowerOp(i int) error {
 // lowerAttention appends what comes after keys and values are stored.
 func (l *lowering) lowerAttention(a *op.Attention) {
 	l.steps = append(l.steps, l.attend(a))
+	if !l.fused {
+		l.steps = append(l.steps, l.join(a))
+	}
 	s := l.merge(a)
 	if l.fused && !l.wanted[a.Out] && l.twins[a.Out] >= 0 {
 		l.sources[a.Out] = source{attention: a}

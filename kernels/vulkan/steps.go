@@ -12,7 +12,7 @@ import (
 // shape is what a recording depends on: how many rows a batch has, how many of
 // them want logits, into how many splits the keys of any are cut at most, and of how
 // many sequences they are, the last two rounded up to a power of two. Few rows have
-// runs of 1, many have splits of 1.
+// runs of 1.
 type shape struct{ rows, selected, splits, runs int }
 
 const (

@@ -35,7 +35,7 @@ void score(Tile t)
 	for (uint i = thread(); i < quarter * half_lines; i += THREADS) {
 		uint key = i % quarter, line = i / quarter;
 		bool has[2] = {is_line(t, line), is_line(t, line + half_lines)};
-		uint at[2] = {line_at(t, line) / 4, line_at(t, line + half_lines) / 4};
+		uint at[2] = {vector_of(t, line) * DIM4, vector_of(t, line + half_lines) * DIM4};
 		vec4 sums[2] = {vec4(0), vec4(0)};
 		for (uint d = 0; d < DIM4; d++) {
 			vec4 q0 = has[0] ? Vectors(q).at[at[0] + d] : vec4(0), q1 = has[1] ? Vectors(q).at[at[1] + d] : vec4(0);
@@ -62,7 +62,7 @@ void main()
 	uint d = thread() % DIM4, part = thread() / DIM4;
 	vec4 sums[EACH];
 	[[unroll]] for (uint i = 0; i < EACH; i++) sums[i] = vec4(0);
-	for (uint from = 0; from <= t.last; from += KEYS) {
+	for (uint from = t.begin; from < t.end; from += KEYS) {
 		barrier();
 		stage(t, from, false);
 		barrier();
@@ -94,10 +94,13 @@ void main()
 		}
 	}
 	barrier();
-	if (member == 0) factors[own] = total;
+	if (member == 0) {
+		factors[own] = has_all() ? 1 / total : 1;
+		leave(t, own, top, total);
+	}
 	barrier();
 	[[unroll]] for (uint i = 0; i < EACH; i++) {
 		uint line = part + i * PARTS;
-		if (part < PARTS && line < LINES && is_line(t, line)) Vectors(to).at[line_at(t, line) / 4 + d] = sums[i] / factors[line];
+		if (part < PARTS && line < LINES) leave4(t, line, d, sums[i] * factors[line]);
 	}
 }

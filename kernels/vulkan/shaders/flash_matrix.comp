@@ -12,7 +12,6 @@
 layout(constant_id = 8) const uint M = 16;
 layout(constant_id = 9) const uint N = 16;
 layout(constant_id = 10) const uint K = 16;
-layout(constant_id = 11) const bool AHEAD = true;
 
 #define LEFT coopmat<float16_t, gl_ScopeSubgroup, M, K, gl_MatrixUseA>
 #define RIGHT coopmat<float16_t, gl_ScopeSubgroup, K, N, gl_MatrixUseB>
@@ -32,8 +31,6 @@ shared vec4 scores[SUBGROUPS * M * SCORES];                // (lines, KEYS)
 shared f16vec4 weights[SUBGROUPS * M * WEIGHTS];           // (lines, KEYS)
 shared float factors[SUBGROUPS * M];                       // of lines
 
-uint halves(float a, float b) { return packHalf2x16(vec2(a, b)); }
-
 f16vec4 four(uint low, uint high) { return f16vec4(unpackFloat2x16(low), unpackFloat2x16(high)); }
 
 // fetch8 is 8 values of a head from dim d on as halves; 0 behind the tile's last key.
@@ -43,8 +40,24 @@ uvec4 fetch8(Tile t, uint position, uint d, bool is_value)
 	uint64_t from = half_of(t, position, is_value);
 	uint i = (position % PAGE_TOKENS * HEADS + t.kv_head) * DIM + d;
 	if (KV == F16) return Quads(from).at[i / 8];
-	vec4 a = load4(from, position % PAGE_TOKENS, t.kv_head, d), b = load4(from, position % PAGE_TOKENS, t.kv_head, d + 4);
-	return uvec4(halves(a.x, a.y), halves(a.z, a.w), halves(b.x, b.y), halves(b.z, b.w));
+	ivec2 bits = ivec2(Pairs(from).at[i / 8]);
+	float scale = Floats(from + half_bytes()).at[i / 32];
+	uvec4 eight;
+	[[unroll]] for (uint j = 0; j < 4; j++) {
+		int low = int(j % 2) * 16;
+		eight[j] = packHalf2x16(scale * vec2(bitfieldExtract(bits[j / 2], low, 8), bitfieldExtract(bits[j / 2], low + 8, 8)));
+	}
+	return eight;
+}
+
+// fetch takes this thread's part of a block.
+void fetch(Tile t, uint from, out uvec4 next_keys[FETCHES], out uvec4 next_values[FETCHES])
+{
+	[[unroll]] for (uint i = 0; i < FETCHES; i++) {
+		uint item = thread() + i * THREADS, position = from + item / DIM8, d = item % DIM8 * 8;
+		next_keys[i] = fetch8(t, position, d, false);
+		next_values[i] = fetch8(t, position, d, true);
+	}
 }
 
 bool all_finite(uvec4 halves)
@@ -73,7 +86,7 @@ void main()
 		for (uint i = lane; i < M * chunk4; i += SUBGROUP) {
 			uint line = i / chunk4, j = i % chunk4;
 			bool has = is_line(t, first + line) && d + 4 * j < DIM;
-			vec4 x = has ? Vectors(q).at[(line_at(t, first + line) + d) / 4 + j] : vec4(0);
+			vec4 x = has ? Vectors(q).at[vector_of(t, first + line) * (DIM / 4) + d / 4 + j] : vec4(0);
 			weights[(first + line) * WEIGHTS + j] = f16vec4(x * scale);
 		}
 		settle();
@@ -90,20 +103,9 @@ void main()
 		total[i] = 0;
 	}
 	uvec4 next_keys[FETCHES], next_values[FETCHES];
-	if (AHEAD)
-		[[unroll]] for (uint i = 0; i < FETCHES; i++) {
-			uint item = thread() + i * THREADS;
-			next_keys[i] = fetch8(t, item / DIM8, item % DIM8 * 8, false);
-			next_values[i] = fetch8(t, item / DIM8, item % DIM8 * 8, true);
-		}
-	for (uint from = 0; from <= t.last; from += KEYS) {
+	fetch(t, t.begin, next_keys, next_values);
+	for (uint from = t.begin; from < t.end; from += KEYS) {
 		bool masked = masks(t, from);
-		if (!AHEAD)
-			[[unroll]] for (uint i = 0; i < FETCHES; i++) {
-				uint item = thread() + i * THREADS;
-				next_keys[i] = fetch8(t, from + item / DIM8, item % DIM8 * 8, false);
-				next_values[i] = fetch8(t, from + item / DIM8, item % DIM8 * 8, true);
-			}
 		barrier();
 		[[unroll]] for (uint i = 0; i < FETCHES; i++) {
 			uint item = thread() + i * THREADS, key = item / DIM8;
@@ -119,12 +121,7 @@ void main()
 			values[at + 1] = four(next_values[i].z, next_values[i].w);
 		}
 		barrier();
-		if (AHEAD && from + KEYS <= t.last)
-			[[unroll]] for (uint i = 0; i < FETCHES; i++) {
-				uint item = thread() + i * THREADS;
-				next_keys[i] = fetch8(t, from + KEYS + item / DIM8, item % DIM8 * 8, false);
-				next_values[i] = fetch8(t, from + KEYS + item / DIM8, item % DIM8 * 8, true);
-			}
+		if (from + KEYS < t.end) fetch(t, from + KEYS, next_keys, next_values); // it arrives while this block is computed
 
 		// Scores.
 		[[unroll]] for (uint n = 0; n < KEYS / N; n++) {
@@ -189,7 +186,9 @@ void main()
 
 	[[unroll]] for (uint i = 0; i < TIMES; i++) {
 		uint line = lane / TEAM + i * AT_ONCE;
-		if (line < M && lane % TEAM == 0) factors[first + line] = 1 / total[i];
+		if (line >= M || lane % TEAM != 0) break;
+		factors[first + line] = has_all() ? 1 / total[i] : 1;
+		leave(t, first + line, top[i], total[i]);
 	}
 	settle();
 	SUM factor;
@@ -200,8 +199,7 @@ void main()
 		settle();
 		for (uint i = lane; i < M * chunk4; i += SUBGROUP) {
 			uint line = i / chunk4, j = i % chunk4;
-			if (is_line(t, first + line) && d + 4 * j < DIM)
-				Vectors(to).at[(line_at(t, first + line) + d) / 4 + j] = scores[(first + line) * SCORES + j];
+			if (d + 4 * j < DIM) leave4(t, first + line, d / 4 + j, scores[(first + line) * SCORES + j]);
 		}
 		settle();
 	}
