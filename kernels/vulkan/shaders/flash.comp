@@ -87,11 +87,13 @@ void main()
 		top = highest;
 		if (member == 0) factors[own] = factor;
 		barrier();
-		[[unroll]] for (uint i = 0; i < EACH; i++) sums[i] *= factors[min(part + i * PARTS, LINES - 1)];
+		vec4 block[EACH]; // apart, for a sum of sums rounds less
+		[[unroll]] for (uint i = 0; i < EACH; i++) block[i] = vec4(0);
 		for (uint k = 0; k < KEYS && part < PARTS; k++) {
 			vec4 v = staged[k * STRIDE + d];
-			[[unroll]] for (uint i = 0; i < EACH; i++) sums[i] += scores[min(part + i * PARTS, LINES - 1) * ROW + k] * v;
+			[[unroll]] for (uint i = 0; i < EACH; i++) block[i] += scores[min(part + i * PARTS, LINES - 1) * ROW + k] * v;
 		}
+		[[unroll]] for (uint i = 0; i < EACH; i++) sums[i] = sums[i] * factors[min(part + i * PARTS, LINES - 1)] + block[i];
 	}
 	barrier();
 	if (member == 0) {
