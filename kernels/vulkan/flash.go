@@ -13,14 +13,16 @@ import (
 // and commands depend on how many tiles there may be.
 
 const (
-	flashThreads   = 128 // of flash.comp
-	flashLines     = 32  // its lines: a line is a row with a query head
-	flashKeys      = 32  // keys at a time, at most
-	flashBytes     = 16 << 10
-	flashSubgroups = 4 // of flash_matrix.comp, each with as many lines as a matrix has rows
+	flashThreads = 128      // of flash.comp
+	flashLines   = 32       // of its tile: a line is a row with a query head
+	flashKeys    = 32       // of a block, at most
+	flashBytes   = 16 << 10 // of its keys or values
+	// matrixLines are those of flash_matrix.comp, of whose subgroups each has as many as
+	// a matrix has rows.
+	matrixLines = 64
 
 	// flashSplit is how many keys a split has at least.
-	flashSplit = 128
+	flashSplit = 64
 )
 
 // flashSplits is into how many splits the keys of many rows are cut, a power of two:
@@ -68,22 +70,26 @@ func (l *lowering) newFlash(o *op.Attention) flash {
 }
 
 // withMatrix takes matrices if the GPU has them, of a size that divides the head and
-// the blocks, and enough shared memory.
+// the blocks, with enough threads and shared memory.
 func (l *lowering) withMatrix(f *flash, headDim int) {
 	d := l.e.dev
 	m, n, k := int(d.found.matrix_m), int(d.found.matrix_n), int(d.found.matrix_k)
-	if !d.matrix || headDim%n != 0 || headDim%k != 0 {
+	if !d.matrix || headDim%n != 0 || headDim%k != 0 || matrixLines%m != 0 || l.matrixThreads() > int(d.found.invocations_max) {
 		return
 	}
-	lines := flashSubgroups * m
 	for keys := flashKeys; keys%n == 0 && keys%k == 0 && keys >= 8; keys /= 2 {
-		// As flash_matrix.comp has them: K and V, areas, factors, marks.
-		bytes := 2*keys*(2*headDim+16) + lines*(4*keys+16) + 4*lines + 4*keys
+		// As flash_matrix.comp has them: K and V, scores, weights and factors, marks.
+		bytes := 2*keys*(2*headDim+16) + matrixLines*(4*keys+16+2*keys+16+4) + 4*keys
 		if bytes <= int(d.found.shared_bytes) {
-			f.matrix, f.lines, f.keys = true, lines, keys
+			f.matrix, f.lines, f.keys = true, matrixLines, keys
 			return
 		}
 	}
+}
+
+// matrixThreads is how many threads flash_matrix.comp has.
+func (l *lowering) matrixThreads() int {
+	return matrixLines / int(l.e.dev.found.matrix_m) * int(l.e.dev.found.subgroup)
 }
 
 // tilesMax is how many tiles of so many rows a batch may have: each run of a sequence
@@ -102,7 +108,7 @@ func (l *lowering) flashCall(o *op.Attention, f flash, s shape) call {
 		x: tilesMax(f.rows, s), y: o.Heads * f.blocks, z: s.splits,
 	}
 	if d := l.e.dev; f.matrix {
-		c.shader, c.threads = "flash_matrix", flashSubgroups*int(d.found.subgroup)
+		c.shader, c.threads = "flash_matrix", l.matrixThreads()
 		c.constants = append(c.constants, uint32(d.found.matrix_m), uint32(d.found.matrix_n), uint32(d.found.matrix_k))
 	}
 	return c

@@ -50,16 +50,6 @@ uvec4 fetch8(Tile t, uint position, uint d, bool is_value)
 	return eight;
 }
 
-// fetch takes this thread's part of a block.
-void fetch(Tile t, uint from, out uvec4 next_keys[FETCHES], out uvec4 next_values[FETCHES])
-{
-	[[unroll]] for (uint i = 0; i < FETCHES; i++) {
-		uint item = thread() + i * THREADS, position = from + item / DIM8, d = item % DIM8 * 8;
-		next_keys[i] = fetch8(t, position, d, false);
-		next_values[i] = fetch8(t, position, d, true);
-	}
-}
-
 bool all_finite(uvec4 halves)
 {
 	uvec4 low = halves & 0x7c00u, high = halves & 0x7c000000u;
@@ -103,7 +93,11 @@ void main()
 		total[i] = 0;
 	}
 	uvec4 next_keys[FETCHES], next_values[FETCHES];
-	fetch(t, t.begin, next_keys, next_values);
+	[[unroll]] for (uint i = 0; i < FETCHES; i++) {
+		uint item = thread() + i * THREADS, position = t.begin + item / DIM8, d = item % DIM8 * 8;
+		next_keys[i] = fetch8(t, position, d, false);
+		next_values[i] = fetch8(t, position, d, true);
+	}
 	for (uint from = t.begin; from < t.end; from += KEYS) {
 		bool masked = masks(t, from);
 		barrier();
@@ -121,7 +115,11 @@ void main()
 			values[at + 1] = four(next_values[i].z, next_values[i].w);
 		}
 		barrier();
-		if (from + KEYS < t.end) fetch(t, from + KEYS, next_keys, next_values); // it arrives while this block is computed
+		if (from + KEYS < t.end) [[unroll]] for (uint i = 0; i < FETCHES; i++) {
+		uint item = thread() + i * THREADS, position = from + KEYS + item / DIM8, d = item % DIM8 * 8;
+		next_keys[i] = fetch8(t, position, d, false);
+		next_values[i] = fetch8(t, position, d, true);
+	} // it arrives while this block is computed
 
 		// Scores.
 		[[unroll]] for (uint n = 0; n < KEYS / N; n++) {
