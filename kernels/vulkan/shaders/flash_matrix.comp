@@ -92,6 +92,8 @@ void main()
 		top[i] = -1e38; // finite, so that there is a distance to it
 		total[i] = 0;
 	}
+	// This thread's part of the next block. What fetches it stands here twice: as a function
+	// it made everything 13 % slower on an H200.
 	uvec4 next_keys[FETCHES], next_values[FETCHES];
 	[[unroll]] for (uint i = 0; i < FETCHES; i++) {
 		uint item = thread() + i * THREADS, position = t.begin + item / DIM8, d = item % DIM8 * 8;
