@@ -117,11 +117,12 @@ void main()
 			values[at + 1] = four(next_values[i].z, next_values[i].w);
 		}
 		barrier();
-		if (from + KEYS < t.end) [[unroll]] for (uint i = 0; i < FETCHES; i++) {
-		uint item = thread() + i * THREADS, position = from + KEYS + item / DIM8, d = item % DIM8 * 8;
-		next_keys[i] = fetch8(t, position, d, false);
-		next_values[i] = fetch8(t, position, d, true);
-	} // it arrives while this block is computed
+		if (from + KEYS < t.end) // it arrives while this block is computed
+			[[unroll]] for (uint i = 0; i < FETCHES; i++) {
+				uint item = thread() + i * THREADS, position = from + KEYS + item / DIM8, d = item % DIM8 * 8;
+				next_keys[i] = fetch8(t, position, d, false);
+				next_values[i] = fetch8(t, position, d, true);
+			}
 
 		// Scores.
 		[[unroll]] for (uint n = 0; n < KEYS / N; n++) {
