@@ -28,7 +28,9 @@ const (
 
 	manyTile     = 64   // rows of a workgroup of many.comp
 	manySide     = 16   // its columns are 1, 2 or 4 times so many
-	fewTile      = 2    // rows of a subgroup of few.comp
+	fewTile      = 2    // rows of a team of few.comp
+	fewSubgroups = 2048 // that keep a large GPU busy: with fewer units of rows, they share them
+	fewDepth     = 4    // groups of a row that a thread has on their way
 	ownBlocksMax = 1024 // workgroups of few.comp that quantise for themselves
 	chunkKeys    = 64   // of attention.glsl, like the next
 	splitsMax    = 32
@@ -223,41 +225,68 @@ func (l *lowering) floatProduct(in, out op.Value, p product) func(s shape) call 
 // a row, the last product's input, always goes by few.comp: its rows are few.
 func (l *lowering) quantProduct(in, out op.Value, p product) func(s shape) call {
 	return func(s shape) call {
-		rows, fine := l.rows(out, s), l.columns[in] == 2
-		cols := rows * l.columns[in]
-		atOnce := min(cols, fewRows)
-		weight, up, upType := l.weightsOf(p)
-		x, y, eps, columns := l.columnsOf(in, s, atOnce)
-		to, bias, residual := l.ends(out, p)
-		c := call{
-			push: push{}.address(weight, up, x, y, to, bias, residual).number(p.weight.Rows, groups(p.weight), cols).float(eps),
-			z:    1,
-		}
-		types := []uint32{uint32(p.weight.Type), upType}
+		rows := l.rows(out, s)
 		switch {
 		case rows == 0:
-		case fine || cols <= fewRows:
-			blocks, turns := ceil(p.weight.Rows, fewTile*l.e.dev.subgroups(fewThreads)), 1
-			if columns[0] != 0 { // each workgroup has work of its own before its first row
-				turns = ceil(blocks, ownBlocksMax)
-			}
-			c.shader, c.threads = "few", fewThreads
-			c.constants = append(append(types, uint32(atOnce), fewTile, uint32(turns), flag(p.up != nil), flag(fine)), columns...)
-			c.x, c.y = ceil(blocks, turns), ceil(cols, atOnce)
+			return call{}
+		case rows <= fewRows || l.columns[in] == 2:
+			return l.fewProduct(in, out, p, s)
 		default:
-			c.shader, c.threads = "many", manyThreads
-			each := 1
-			for each < 4 && cols > each*manySide {
-				each *= 2
-			}
-			c.constants = append(types, flag(p.up != nil), uint32(each))
-			tileRows := manyTile
-			if p.up != nil {
-				tileRows /= 2
-			}
-			c.x, c.y = ceil(p.weight.Rows, tileRows), ceil(cols, each*manySide)
+			return l.manyProduct(in, out, p, s)
 		}
-		return c
+	}
+}
+
+// fewProduct is few.comp. A gated product of the fused list writes its twin itself.
+func (l *lowering) fewProduct(in, out op.Value, p product, s shape) call {
+	fine := l.columns[in] == 2
+	cols := l.rows(out, s) * l.columns[in]
+	atOnce := min(cols, fewRows)
+	weight, up, upType := l.weightsOf(p)
+	x, y, eps, columns := l.columnsOf(in, s, atOnce)
+	to, bias, residual := l.ends(out, p)
+	subgroup, threads, tile, twin := int(l.e.dev.found.subgroup), fewThreads, fewTile, p.up != nil && l.fused && l.columns[out] == 1 && !l.wanted[out]
+	if twin { // see makesTwin; a workgroup has the rows of a group
+		threads = min(groupValues/fewTile*subgroup, 512, int(l.e.dev.found.invocations_max))
+		tile = groupValues / (threads / subgroup)
+		to, bias = l.twin(out)
+	}
+	subgroups, team := threads/subgroup, 1
+	for !twin && team < subgroups && ceil(p.weight.Rows, tile)*team < fewSubgroups && groups(p.weight) > team*subgroup {
+		team *= 2
+	}
+	depth := min(fewDepth, ceil(groups(p.weight), team*subgroup))
+	if cols > 2 || p.up != nil {
+		depth = min(depth, fewDepth/2) // there are only so many registers
+	}
+	blocks, turns := ceil(p.weight.Rows, tile*subgroups/team), 1
+	if columns[0] != 0 && !twin { // each workgroup has work of its own before its first row
+		turns = ceil(blocks, ownBlocksMax)
+	}
+	constants := []uint32{uint32(p.weight.Type), upType, uint32(atOnce), uint32(tile), uint32(turns), flag(p.up != nil), flag(fine)}
+	constants = append(append(constants, columns...), uint32(team), uint32(depth), flag(twin))
+	return call{
+		shader: "few", threads: threads, constants: constants,
+		push: push{}.address(weight, up, x, y, to, bias, residual).number(p.weight.Rows, groups(p.weight), cols).float(eps),
+		x:    ceil(blocks, turns), y: ceil(cols, atOnce), z: 1,
+	}
+}
+
+func (l *lowering) manyProduct(in, out op.Value, p product, s shape) call {
+	cols, each, tileRows := l.rows(out, s), 1, manyTile
+	for each < 4 && cols > each*manySide {
+		each *= 2
+	}
+	if p.up != nil {
+		tileRows /= 2
+	}
+	weight, up, upType := l.weightsOf(p)
+	x, y := l.twin(in)
+	to, bias, residual := l.ends(out, p)
+	return call{
+		shader: "many", threads: manyThreads, constants: []uint32{uint32(p.weight.Type), upType, flag(p.up != nil), uint32(each)},
+		push: push{}.address(weight, up, x, y, to, bias, residual).number(p.weight.Rows, groups(p.weight), cols),
+		x:    ceil(p.weight.Rows, tileRows), y: ceil(cols, each*manySide), z: 1,
 	}
 }
 
@@ -328,19 +357,24 @@ func (l *lowering) attend(o *op.Attention) step {
 		reads: []int{l.floats[o.Q], pagesMemory}, writes: []int{partialsMemory, l.floats[o.Out]},
 		cost: func(b *op.Batch) (bytes, ops float64) { return attentionCost(b, l.opt.KV, o) },
 		call: func(s shape) call {
-			all := s.rows > fewRows
-			splits := s.splits
-			if all {
-				splits = 1
+			constants := append(l.pageConstants(o), uint32(o.QHeads), uint32(group))
+			if s.rows <= fewRows {
+				return call{
+					shader: "attend_few", threads: attendFewThreads(l.e.dev), constants: constants,
+					push: l.pool(o).address(l.float(o.Q), l.address(partialsMemory)).number(l.pageBytes()).float(o.Scale).number(s.rows),
+					x:    s.rows, y: o.Heads * blocks, z: s.splits,
+				}
 			}
 			return call{
-				shader: "attend", threads: attendThreads, constants: append(l.pageConstants(o), uint32(o.QHeads), uint32(group), flag(all)),
+				shader: "attend", threads: attendThreads, constants: append(constants, 1),
 				push: l.pool(o).address(l.float(o.Q), l.float(o.Out), l.address(partialsMemory)).number(l.pageBytes()).float(o.Scale).number(s.rows),
-				x:    s.rows, y: o.Heads * blocks, z: splits,
+				x:    s.rows, y: o.Heads * blocks, z: 1,
 			}
 		},
 	}
 }
+
+func attendFewThreads(d *Device) int { return min(16*int(d.found.subgroup), 256) }
 
 // attentionCost counts the keys and values that a batch reads, each sequence's
 // once, and the operations on them.

@@ -9,8 +9,8 @@
 #include "norm.glsl"
 #include "attention.glsl"
 
-// Word j of a group of a column lies beside word j of the next group, which the next thread reads.
-shared uint own_words[OWN];
+// Four words of a group of a column lie beside those of the next group, which the next thread reads.
+shared uvec4 own_words[(OWN + 3) / 4];
 shared uvec2 own_meta[(OWN + 7) / 8];
 
 // make_columns quantises columns from the given one on; from is their floats and
@@ -25,7 +25,9 @@ void make_columns(uint64_t from, uint64_t with, float eps, uint first, uint cols
 			vec4 v = PROLOGUE == 3 ? merged(from, cols, column, position, ROW_HEADS, HEAD_DIM / 4, i) : x.at[i];
 			if (PROLOGUE == 2) v = v * scale * Vectors(with).at[i];
 			Quantised q = quantise(v);
-			own_words[(c * 8 + i % 8) * groups + i / 8] = q.word;
+			// One of four threads writes for them: to write one word of a vector may be to write all.
+			uvec4 words = uvec4(q.word, subgroupShuffleXor(q.word, 1), subgroupShuffleXor(q.word, 2), subgroupShuffleXor(q.word, 3));
+			if (i % 4 == 0) own_words[(2 * c + i % 8 / 4) * groups + i / 8] = words;
 			if (i % 8 == 0) own_meta[c * groups + i / 8] = q.meta;
 		}
 	}
@@ -37,7 +39,11 @@ Twin column_group(uint64_t quants, uint64_t meta, uint first, uint c, uint cols,
 {
 	if (PROLOGUE == 0) return load_twin(quants, meta, min(first + c, cols - 1) * groups + g);
 	Twin t;
-	[[unroll]] for (uint j = 0; j < 8; j++) t.q[j] = own_words[(c * 8 + j) * groups + g];
+	uvec4 a = own_words[2 * c * groups + g], b = own_words[(2 * c + 1) * groups + g];
+	[[unroll]] for (uint j = 0; j < 4; j++) {
+		t.q[j] = a[j];
+		t.q[4 + j] = b[j];
+	}
 	set_meta(t, own_meta[c * groups + g]);
 	return t;
 }

@@ -1,9 +1,11 @@
 #version 460
 // Products of quantised weights with a few columns, for decode: bound by how fast
-// weights are read. A subgroup takes ROWS rows of the matrix, TURNS times; its
-// threads take groups of k in turn, so that they read 16 consecutive bytes each,
-// and add up what they have at the end. GATED: silu(gate) * up of two matrices.
-// FINE: two columns of the twin make one.
+// weights are read. TEAM subgroups take ROWS rows of the matrix, TURNS times; their
+// threads take groups of k in turn, so that they read 16 consecutive bytes each, and
+// add up what they have at the end. DEPTH groups of each row are on their way at
+// once, the first ones while the columns are made. GATED: silu(gate) * up of two
+// matrices. FINE: two columns of the twin make one. TWIN: what comes out is written
+// quantised; a workgroup has the 32 rows of a group then.
 #include "base.glsl"
 #include "weights.glsl"
 #include "twin.glsl"
@@ -20,56 +22,105 @@ layout(constant_id = 9) const uint PROLOGUE = 0;
 layout(constant_id = 10) const uint OWN = 1;
 layout(constant_id = 11) const uint HEAD_DIM = 64;
 layout(constant_id = 12) const uint ROW_HEADS = 14;
+layout(constant_id = 13) const uint TEAM = 1;
+layout(constant_id = 14) const uint DEPTH = 1;
+layout(constant_id = 15) const bool TWIN = false;
 #include "columns.glsl"
 
 layout(push_constant) uniform Push {
 	uint64_t weight, up; // up: GATED
 	uint64_t x, y;       // quants and meta; PROLOGUE: what make_columns takes
-	uint64_t to, bias, residual;
+	uint64_t to, bias, residual; // TWIN: to and bias are quants and meta
 	uint rows, groups, cols; // cols: of the twin
 	float eps;
 };
 
-// sums is for each row and column, of weight and then of up.
+const uint SUBGROUPS = THREADS / SUBGROUP, LANES = TEAM * SUBGROUP;
 const uint OUTPUTS = ROWS * COLS;
-float sums[2 * OUTPUTS];
 
-void add(uint type, Weight w, uint at, uint first, uint g, Twin x[COLS])
+float sums[2 * OUTPUTS]; // for each row and column, of weight and then of up
+Raw raw[DEPTH * ROWS], raw_up[DEPTH * ROWS];
+
+shared vec2 team_sums[SUBGROUPS];
+shared float outputs[TWIN ? 32 * COLS : 1];
+
+// fetch begins to load DEPTH groups of each row.
+void fetch(uint first, uint g)
 {
-	Group group[ROWS];
-	[[unroll]] for (uint r = 0; r < ROWS; r++) group[r] = load_group(type, w, min(first + r, rows - 1), g);
-	[[unroll]] for (uint r = 0; r < ROWS; r++)
-		[[unroll]] for (uint c = 0; c < COLS; c++) {
-			uint i = at + r * COLS + c;
-			sums[i] = add_group(type, group[r], x[c], sums[i]);
+	[[unroll]] for (uint d = 0; d < DEPTH; d++, g += LANES)
+		[[unroll]] for (uint r = 0; r < ROWS; r++) {
+			if (g >= groups) continue;
+			uint row = min(first + r, rows - 1);
+			raw[d * ROWS + r] = load_raw(TYPE, Weight(weight, rows, groups), row, g);
+			if (GATED) raw_up[d * ROWS + r] = load_raw(UP_TYPE, Weight(up, rows, groups), row, g);
 		}
 }
 
-void turn(uint first, uint col)
+void add(uint first, uint col, uint g)
 {
-	[[unroll]] for (uint i = 0; i < 2 * OUTPUTS; i++) sums[i] = 0;
-	for (uint g = gl_SubgroupInvocationID; g < groups; g += SUBGROUP) {
+	[[unroll]] for (uint d = 0; d < DEPTH; d++, g += LANES) {
+		if (g >= groups) continue;
 		Twin t[COLS];
 		[[unroll]] for (uint c = 0; c < COLS; c++) t[c] = column_group(x, y, col, c, cols, groups, g);
-		add(TYPE, Weight(weight, rows, groups), 0, first, g, t);
-		if (GATED) add(UP_TYPE, Weight(up, rows, groups), OUTPUTS, first, g, t);
-	}
-	const uint columns = FINE ? 2 : 1;
-	[[unroll]] for (uint r = 0; r < ROWS; r++)
-		[[unroll]] for (uint c = 0; c < COLS; c += columns) {
-			uint i = r * COLS + c;
-			float sum = sums[i];
-			if (FINE) sum += sums[i + columns - 1];
-			sum = subgroupAdd(sum);
-			if (GATED) sum = silu(sum) * subgroupAdd(sums[OUTPUTS + i]);
-			if (gl_SubgroupInvocationID == 0 && first + r < rows && col + c < cols)
-				finish(to, bias, residual, rows, first + r, (col + c) / columns, sum);
+		[[unroll]] for (uint r = 0; r < ROWS; r++) {
+			uint i = min(first + r, rows - 1) * groups + g, at = r * COLS;
+			Group group = unpacked(TYPE, raw[d * ROWS + r], i);
+			[[unroll]] for (uint c = 0; c < COLS; c++) sums[at + c] = add_group(TYPE, group, t[c], sums[at + c]);
+			if (!GATED) continue;
+			group = unpacked(UP_TYPE, raw_up[d * ROWS + r], i);
+			[[unroll]] for (uint c = 0; c < COLS; c++) sums[OUTPUTS + at + c] = add_group(UP_TYPE, group, t[c], sums[OUTPUTS + at + c]);
 		}
+	}
+}
+
+// write finishes a turn: a thread of a team's first subgroup has an output.
+void write(uint first, uint col, uint team)
+{
+	const uint columns = FINE ? 2 : 1;
+	uint lane = gl_SubgroupInvocationID;
+	[[unroll]] for (uint i = 0; i < OUTPUTS; i += columns) {
+		float sum = sums[i], up = 0;
+		if (FINE) sum += sums[i + columns - 1];
+		sum = subgroupAdd(sum);
+		if (GATED) up = subgroupAdd(sums[OUTPUTS + i]);
+		if (TEAM > 1) {
+			barrier(); // what was there before has been read
+			if (lane == 0) team_sums[gl_SubgroupID] = vec2(sum, up);
+			barrier();
+			vec2 all = vec2(0);
+			for (uint s = 0; s < TEAM; s++) all += team_sums[team * TEAM + s];
+			sum = all.x;
+			up = all.y;
+		}
+		if (GATED) sum = silu(sum) * up;
+		uint row = first + i / COLS, c = i % COLS;
+		if (lane > 0 || gl_SubgroupID % TEAM > 0) continue;
+		if (TWIN) outputs[c * 32 + row % 32] = row < rows ? sum : 0;
+		else if (row < rows && col + c < cols) finish(to, bias, residual, rows, row, (col + c) / columns, sum);
+	}
+	if (!TWIN) return;
+	barrier();
+	for (uint i = thread(); i < COLS * 8; i += THREADS) {
+		vec4 v = vec4(outputs[4 * i], outputs[4 * i + 1], outputs[4 * i + 2], outputs[4 * i + 3]);
+		Quantised q = quantise(v);
+		uint group = min(col + i / 8, cols - 1) * ((rows + 31) / 32) + gl_WorkGroupID.x;
+		Words(to).at[8 * group + i % 8] = q.word;
+		if (i % 8 == 0) Pairs(bias).at[group] = q.meta;
+	}
 }
 
 void main()
 {
-	uint first = (gl_WorkGroupID.x * (THREADS / SUBGROUP) + gl_SubgroupID) * ROWS * TURNS, col = gl_WorkGroupID.y * COLS;
+	uint team = gl_SubgroupID / TEAM, lane = gl_SubgroupID % TEAM * SUBGROUP + gl_SubgroupInvocationID, col = gl_WorkGroupID.y * COLS;
+	uint first = (gl_WorkGroupID.x * (SUBGROUPS / TEAM) + team) * ROWS * TURNS;
+	fetch(first, lane);
 	if (PROLOGUE != 0) make_columns(x, y, eps, col, cols, groups);
-	for (uint t = 0; t < TURNS && first < rows; t++, first += ROWS) turn(first, col);
+	for (uint t = 0; t < TURNS; t++, first += ROWS) {
+		[[unroll]] for (uint i = 0; i < 2 * OUTPUTS; i++) sums[i] = 0;
+		for (uint g = lane; g - lane < groups; g += DEPTH * LANES) {
+			if (t > 0 || g != lane) fetch(first, g);
+			add(first, col, g);
+		}
+		write(first, col, team);
+	}
 }

@@ -17,6 +17,7 @@ layout(constant_id = 10) const uint PROLOGUE = 0;
 layout(constant_id = 11) const uint OWN = 1;
 layout(constant_id = 12) const uint PAIRS = 32; // rotated in a head
 layout(constant_id = 13) const bool ADJACENT = false;
+layout(constant_id = 14) const uint DEPTH = 1; // groups that are on their way at once
 const uint HEAD_DIM = 64, ROW_HEADS = 1; // of PROLOGUE 3, which queries never have
 #include "columns.glsl"
 
@@ -40,11 +41,26 @@ uvec2 dims(uint p, uint part)
 	return uvec2(p, p + PAIRS);
 }
 
-void add(uint type, Weight w, uvec2 row, uint g, Twin t[COLS])
+Raw raw[2 * DEPTH];
+
+// fetch begins to load DEPTH groups of both rows.
+void fetch(uint type, Weight w, uvec2 row, uint g)
 {
-	[[unroll]] for (uint r = 0; r < 2; r++) {
-		Group group = load_group(type, w, row[r], g);
-		[[unroll]] for (uint c = 0; c < COLS; c++) sums[r * COLS + c] = add_group(type, group, t[c], sums[r * COLS + c]);
+	[[unroll]] for (uint d = 0; d < DEPTH; d++, g += SUBGROUP)
+		[[unroll]] for (uint r = 0; r < 2; r++)
+			if (g < groups) raw[2 * d + r] = load_raw(type, w, row[r], g);
+}
+
+void add(uint type, uvec2 row, uint g)
+{
+	[[unroll]] for (uint d = 0; d < DEPTH; d++, g += SUBGROUP) {
+		if (g >= groups) continue;
+		Twin t[COLS];
+		[[unroll]] for (uint c = 0; c < COLS; c++) t[c] = column_group(x, y, 0, c, cols, groups, g);
+		[[unroll]] for (uint r = 0; r < 2; r++) {
+			Group group = unpacked(type, raw[2 * d + r], row[r] * groups + g);
+			[[unroll]] for (uint c = 0; c < COLS; c++) sums[r * COLS + c] = add_group(type, group, t[c], sums[r * COLS + c]);
+		}
 	}
 }
 
@@ -57,22 +73,31 @@ void keep(uint row, uint part, uint head, uint dim, float value)
 	else Halves(half_base).at[i] = uint16_t(round_half(value));
 }
 
+void fetch(uint part, uint rows, uvec2 row, uint g)
+{
+	Weight w = Weight(weights[part], rows, groups);
+	if (part == 0) fetch(Q_TYPE, w, row, g);
+	else if (part == 1) fetch(K_TYPE, w, row, g);
+	else fetch(V_TYPE, w, row, g);
+}
+
 void main()
 {
-	uint pair = gl_WorkGroupID.x * (THREADS / SUBGROUP) + gl_SubgroupID, head = pair / (DIM / 2);
-	if (PROLOGUE != 0) make_columns(x, y, eps, 0, cols, groups);
-	if (head >= Q_HEADS + 2 * HEADS) return;
+	uint lane = gl_SubgroupInvocationID, pair = gl_WorkGroupID.x * (THREADS / SUBGROUP) + gl_SubgroupID, head = pair / (DIM / 2);
+	bool some = head < Q_HEADS + 2 * HEADS;
 	uint part = head < Q_HEADS ? 0 : head < Q_HEADS + HEADS ? 1 : 2;
 	head -= part == 0 ? 0 : part == 1 ? Q_HEADS : Q_HEADS + HEADS;
 	uvec2 dim = dims(pair % (DIM / 2), part), row = head * DIM + dim;
 	uint rows = (part == 0 ? Q_HEADS : HEADS) * DIM;
+	if (some) fetch(part, rows, row, lane);
+	if (PROLOGUE != 0) make_columns(x, y, eps, 0, cols, groups);
+	if (!some) return;
 	[[unroll]] for (uint i = 0; i < 2 * COLS; i++) sums[i] = 0;
-	for (uint g = gl_SubgroupInvocationID; g < groups; g += SUBGROUP) {
-		Twin t[COLS];
-		[[unroll]] for (uint c = 0; c < COLS; c++) t[c] = column_group(x, y, 0, c, cols, groups, g);
-		if (part == 0) add(Q_TYPE, Weight(weights[0], rows, groups), row, g, t);
-		else if (part == 1) add(K_TYPE, Weight(weights[1], rows, groups), row, g, t);
-		else add(V_TYPE, Weight(weights[2], rows, groups), row, g, t);
+	for (uint g = lane; g - lane < groups; g += DEPTH * SUBGROUP) {
+		if (g != lane) fetch(part, rows, row, g);
+		if (part == 0) add(Q_TYPE, row, g);
+		else if (part == 1) add(K_TYPE, row, g);
+		else add(V_TYPE, row, g);
 	}
 	[[unroll]] for (uint c = 0; c < COLS; c++) {
 		vec2 v = vec2(subgroupAdd(sums[c]), subgroupAdd(sums[COLS + c]));
