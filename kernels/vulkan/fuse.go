@@ -44,7 +44,7 @@ func (l *lowering) unlessFused(v op.Value, st step) step {
 }
 
 // columnsOf are what the kernels for few columns read of v: two addresses, the
-// norm's epsilon, and the constants PROLOGUE, OWN and, of few.comp alone, HEAD_DIM
+// norm's epsilon, and the constants PROLOGUE, OWN and, of few.comp alone, SPLITS
 // and ROW_HEADS.
 func (l *lowering) columnsOf(v op.Value, s shape, atOnce int) (x, y uint64, eps float32, constants []uint32) {
 	from, own := l.makesOwn(v, s)
@@ -54,7 +54,7 @@ func (l *lowering) columnsOf(v op.Value, s shape, atOnce int) (x, y uint64, eps 
 	}
 	words := uint32(atOnce * l.p.Values[v].Width / 4)
 	if a := from.attention; a != nil {
-		return l.address(partialsMemory), l.e.batch.positions, 0, []uint32{3, words, uint32(a.HeadDim), uint32(a.QHeads)}
+		return l.address(partialsMemory), l.e.batch.positions, 0, []uint32{3, words, uint32(s.splits), uint32(a.QHeads)}
 	}
 	if from.weight == nil {
 		return l.float(from.from), 0, 0, []uint32{1, words, 1, 1}

@@ -25,11 +25,12 @@ const uint DIM4 = DIM / 4;
 const uint PER_KV = Q_HEADS / HEADS, BLOCKS = (PER_KV + GROUP - 1) / GROUP;
 // For the sum over V half of the threads take half of the heads: DIM4 of them a key.
 const uint HALF = THREADS / 2, HALF_GROUP = (GROUP + 1) / 2, PARTS = HALF / DIM4;
+const uint PART_KEYS = (CHUNK + PARTS - 1) / PARTS;
 
 shared vec4 queries[GROUP * DIM4];
 shared float scores[GROUP * CHUNK];
 shared float maximum[GROUP], total[GROUP], rescale[GROUP];
-shared vec4 parts[THREADS];
+shared vec4 parts[2 * THREADS];
 
 // A chunk's pages: a chunk of 64 keys lies in two.
 struct Chunk { uint64_t page[CHUNK / PAGE_TOKENS]; };
@@ -49,11 +50,14 @@ void score(Chunk chunk, uint kv_head, uint keys)
 	for (uint item = thread(); item < CHUNK * teams; item += THREADS) {
 		uint key = item % CHUNK;
 		if (key >= keys) continue;
-		for (uint h = item / CHUNK; h < GROUP; h += teams) {
-			float sum = 0;
-			[[unroll]] for (uint d = 0; d < DIM4; d++) sum += dot(queries[h * DIM4 + d], load4(chunk.page[key / PAGE_TOKENS], key % PAGE_TOKENS, kv_head, 4 * d));
-			scores[h * CHUNK + key] = sum * scale;
+		float sums[(GROUP + teams - 1) / teams];
+		[[unroll]] for (uint j = 0; j < sums.length(); j++) sums[j] = 0;
+		[[unroll]] for (uint d = 0; d < DIM4; d++) {
+			vec4 k = load4(chunk.page[key / PAGE_TOKENS], key % PAGE_TOKENS, kv_head, 4 * d);
+			[[unroll]] for (uint j = 0; j < sums.length(); j++) sums[j] += dot(queries[min(item / CHUNK + j * teams, GROUP - 1) * DIM4 + d], k);
 		}
+		[[unroll]] for (uint j = 0; j < sums.length(); j++)
+			if (item / CHUNK + j * teams < GROUP) scores[(item / CHUNK + j * teams) * CHUNK + key] = sums[j] * scale;
 	}
 }
 
@@ -97,25 +101,31 @@ void main()
 	for (; begin < end; begin += CHUNK) {
 		uint keys = min(CHUNK, end - begin);
 		Chunk chunk = chunk_of(row, begin, begin + keys);
+		vec4 v[PART_KEYS]; // on their way while the scores are made
+		[[unroll]] for (uint j = 0; j < PART_KEYS; j++) {
+			uint k = min(part + j * PARTS, keys - 1);
+			v[j] = load4(chunk.page[k / PAGE_TOKENS] + half_bytes() + scale_bytes(), k % PAGE_TOKENS, kv_head, 4 * d);
+		}
 		barrier();
 		score(chunk, kv_head, keys);
 		barrier();
 		weigh(keys);
 		barrier();
 		[[unroll]] for (uint h = 0; h < HALF_GROUP; h++) sums[h] *= rescale[min(half_first + h, GROUP - 1)];
-		for (uint k = part; k < keys && part < PARTS; k += PARTS) {
-			vec4 v = load4(chunk.page[k / PAGE_TOKENS] + half_bytes() + scale_bytes(), k % PAGE_TOKENS, kv_head, 4 * d);
-			[[unroll]] for (uint h = 0; h < HALF_GROUP; h++) sums[h] += scores[min(half_first + h, GROUP - 1) * CHUNK + k] * v;
+		[[unroll]] for (uint j = 0; j < PART_KEYS; j++) {
+			uint k = part + j * PARTS;
+			if (k >= keys || part >= PARTS) continue;
+			[[unroll]] for (uint h = 0; h < HALF_GROUP; h++) sums[h] += scores[min(half_first + h, GROUP - 1) * CHUNK + k] * v[j];
 		}
 	}
 	[[unroll]] for (uint h = 0; h < HALF_GROUP; h++) {
-		barrier();
-		parts[thread()] = sums[h];
+		uint side = h % 2 * THREADS; // what was there two heads before has been read
+		parts[side + thread()] = sums[h];
 		barrier();
 		uint head = half_first + h;
 		if (part > 0 || head >= GROUP || block * GROUP + head >= PER_KV) continue;
 		vec4 sum = vec4(0);
-		[[unroll]] for (uint p = 0; p < PARTS; p++) sum += parts[thread() + p * DIM4];
+		[[unroll]] for (uint p = 0; p < PARTS; p++) sum += parts[side + thread() + p * DIM4];
 		uint at = (row * Q_HEADS + first + head) * SPLITS_MAX + split;
 		if (d == 0) Pairs(partials).at[at] = floatBitsToUint(vec2(maximum[head], total[head]));
 		Vectors(partials + uint64_t(rows) * Q_HEADS * SPLITS_MAX * 8).at[at * DIM4 + d] = sum;

@@ -20,7 +20,7 @@ layout(constant_id = 7) const bool GATED = false;
 layout(constant_id = 8) const bool FINE = false;
 layout(constant_id = 9) const uint PROLOGUE = 0;
 layout(constant_id = 10) const uint OWN = 1;
-layout(constant_id = 11) const uint HEAD_DIM = 64;
+layout(constant_id = 11) const uint SPLITS = 1;
 layout(constant_id = 12) const uint ROW_HEADS = 14;
 layout(constant_id = 13) const uint TEAM = 1;
 layout(constant_id = 14) const uint DEPTH = 1;

@@ -18,7 +18,7 @@ layout(constant_id = 11) const uint OWN = 1;
 layout(constant_id = 12) const uint PAIRS = 32; // rotated in a head
 layout(constant_id = 13) const bool ADJACENT = false;
 layout(constant_id = 14) const uint DEPTH = 1; // groups that are on their way at once
-const uint HEAD_DIM = 64, ROW_HEADS = 1; // of PROLOGUE 3, which queries never have
+const uint SPLITS = 1, ROW_HEADS = 1; // of PROLOGUE 3, which queries never have
 #include "columns.glsl"
 
 layout(push_constant) uniform Push {
@@ -64,13 +64,35 @@ void add(uint type, uvec2 row, uint g)
 	}
 }
 
-// keep writes a finished value of a row's key or value.
-void keep(uint row, uint part, uint head, uint dim, float value)
+// Finish is what finishing a row's two values needs, which is on its way early too.
+struct Finish {
+	vec2 bias, turn;
+	uint64_t half_base; // of keys or values in the row's page
+	uint in_page;       // where the head begins there
+};
+
+Finish fetch_finish(uint row, uint part, uint head, uint pair, uvec2 at)
 {
-	uint position = Words(pool.positions).at[row], i = (position % PAGE_TOKENS * HEADS + head) * DIM + dim;
-	uint64_t half_base = page_of(pool, page_bytes, row, position) + (part == 2 ? half_bytes() : 0);
-	if (KV == F32) Floats(half_base).at[i] = value;
-	else Halves(half_base).at[i] = uint16_t(round_half(value));
+	Finish f;
+	f.bias = vec2(0);
+	if (biases[part] != 0) f.bias = vec2(Floats(biases[part]).at[at.x], Floats(biases[part]).at[at.y]);
+	f.turn = vec2(1, 0);
+	if (part < 2 && pair < PAIRS) f.turn = uintBitsToFloat(Pairs(turns).at[row * PAIRS + pair]);
+	if (part == 0) return f;
+	uint position = Words(pool.positions).at[row];
+	f.half_base = page_of(pool, page_bytes, row, position) + (part == 2 ? half_bytes() : 0);
+	f.in_page = (position % PAGE_TOKENS * HEADS + head) * DIM;
+	return f;
+}
+
+void finish(Finish f, uint row, uint part, uvec2 at, uvec2 dim, vec2 v)
+{
+	v += f.bias;
+	if (part < 2) v = vec2(v.x * f.turn.x - v.y * f.turn.y, v.y * f.turn.x + v.x * f.turn.y);
+	[[unroll]] for (uint i = 0; i < 2; i++)
+		if (part == 0) Floats(to).at[row * Q_HEADS * DIM + at[i]] = v[i];
+		else if (KV == F32) Floats(f.half_base).at[f.in_page + dim[i]] = v[i];
+		else Halves(f.half_base).at[f.in_page + dim[i]] = uint16_t(round_half(v[i]));
 }
 
 void fetch(uint part, uint rows, uvec2 row, uint g)
@@ -89,7 +111,11 @@ void main()
 	head -= part == 0 ? 0 : part == 1 ? Q_HEADS : Q_HEADS + HEADS;
 	uvec2 dim = dims(pair % (DIM / 2), part), row = head * DIM + dim;
 	uint rows = (part == 0 ? Q_HEADS : HEADS) * DIM;
-	if (some) fetch(part, rows, row, lane);
+	Finish f;
+	if (some) {
+		fetch(part, rows, row, lane);
+		f = fetch_finish(min(lane, cols - 1), part, head, pair % (DIM / 2), row);
+	}
 	if (PROLOGUE != 0) make_columns(x, y, eps, 0, cols, groups);
 	if (!some) return;
 	[[unroll]] for (uint i = 0; i < 2 * COLS; i++) sums[i] = 0;
@@ -99,20 +125,10 @@ void main()
 		else if (part == 1) add(K_TYPE, row, g);
 		else add(V_TYPE, row, g);
 	}
+	vec2 mine = vec2(0); // a thread's row, the first threads have one
 	[[unroll]] for (uint c = 0; c < COLS; c++) {
 		vec2 v = vec2(subgroupAdd(sums[c]), subgroupAdd(sums[COLS + c]));
-		if (gl_SubgroupInvocationID != 0 || c >= cols) continue;
-		if (biases[part] != 0) v += vec2(Floats(biases[part]).at[row.x], Floats(biases[part]).at[row.y]);
-		if (part < 2 && pair % (DIM / 2) < PAIRS) {
-			vec2 turn = uintBitsToFloat(Pairs(turns).at[c * PAIRS + pair % (DIM / 2)]);
-			v = vec2(v.x * turn.x - v.y * turn.y, v.y * turn.x + v.x * turn.y);
-		}
-		if (part == 0) {
-			Floats(to).at[c * rows + row.x] = v.x;
-			Floats(to).at[c * rows + row.y] = v.y;
-		} else {
-			keep(c, part, head, dim.x, v.x);
-			keep(c, part, head, dim.y, v.y);
-		}
+		if (lane == c) mine = v;
 	}
+	if (lane < cols) finish(f, lane, part, row, dim, mine);
 }
