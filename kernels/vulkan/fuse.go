@@ -180,12 +180,8 @@ func (l *lowering) lowerQKV(f qkv) {
 			turns = l.e.batch.ropes[table]
 		}
 		p = append(p.address(x, y, l.float(a.Q), turns), l.pool(a)...)
-		depth := min(fewDepth, ceil(groups(f.products[0].Weight), int(l.e.dev.found.subgroup)))
-		if s.rows > 2 {
-			depth = min(depth, fewDepth/2)
-		}
 		constants = append(append(constants, uint32(s.rows)), columns[:2]...)
-		constants = append(constants, uint32(pairs), flag(f.rope != nil && f.rope.Adjacent), uint32(depth))
+		constants = append(constants, uint32(pairs), flag(f.rope != nil && f.rope.Adjacent))
 		return call{
 			shader: "qkv", threads: fewThreads, constants: constants,
 			push: p.number(l.pageBytes(), groups(f.products[0].Weight), s.rows).float(eps),

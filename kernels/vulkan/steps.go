@@ -30,7 +30,6 @@ const (
 	manySide     = 16   // its columns are 1, 2 or 4 times so many
 	fewTile      = 2    // rows of a team of few.comp
 	fewSubgroups = 2048 // that keep a large GPU busy: with fewer units of rows, they share them
-	fewDepth     = 4    // groups of a row that a thread has on their way
 	ownBlocksMax = 1024 // workgroups of few.comp that quantise for themselves
 	chunkKeys    = 64   // of attention.glsl, like the next
 	splitsMax    = 32
@@ -255,16 +254,12 @@ func (l *lowering) fewProduct(in, out op.Value, p product, s shape) call {
 	for !twin && team < subgroups && ceil(p.weight.Rows, tile)*team < fewSubgroups && groups(p.weight) > team*subgroup {
 		team *= 2
 	}
-	depth := min(fewDepth, ceil(groups(p.weight), team*subgroup))
-	if cols > 2 || p.up != nil {
-		depth = min(depth, fewDepth/2) // there are only so many registers
-	}
 	blocks, turns := ceil(p.weight.Rows, tile*subgroups/team), 1
 	if columns[0] != 0 && !twin { // each workgroup has work of its own before its first row
 		turns = ceil(blocks, ownBlocksMax)
 	}
 	constants := []uint32{uint32(p.weight.Type), upType, uint32(atOnce), uint32(tile), uint32(turns), flag(p.up != nil), flag(fine)}
-	constants = append(append(constants, columns...), uint32(team), uint32(depth), flag(twin))
+	constants = append(append(constants, columns...), uint32(team), flag(twin))
 	return call{
 		shader: "few", threads: threads, constants: constants,
 		push: push{}.address(weight, up, x, y, to, bias, residual).number(p.weight.Rows, groups(p.weight), cols).float(eps),

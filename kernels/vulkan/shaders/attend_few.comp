@@ -52,7 +52,7 @@ void score(Chunk chunk, uint kv_head, uint keys)
 		if (key >= keys) continue;
 		float sums[(GROUP + teams - 1) / teams];
 		[[unroll]] for (uint j = 0; j < sums.length(); j++) sums[j] = 0;
-		[[unroll]] for (uint d = 0; d < DIM4; d++) {
+		for (uint d = 0; d < DIM4; d++) {
 			vec4 k = load4(chunk.page[key / PAGE_TOKENS], key % PAGE_TOKENS, kv_head, 4 * d);
 			[[unroll]] for (uint j = 0; j < sums.length(); j++) sums[j] += dot(queries[min(item / CHUNK + j * teams, GROUP - 1) * DIM4 + d], k);
 		}

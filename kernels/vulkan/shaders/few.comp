@@ -2,8 +2,8 @@
 // Products of quantised weights with a few columns, for decode: bound by how fast
 // weights are read. TEAM subgroups take ROWS rows of the matrix, TURNS times; their
 // threads take groups of k in turn, so that they read 16 consecutive bytes each, and
-// add up what they have at the end. DEPTH groups of each row are on their way at
-// once, the first ones while the columns are made. GATED: silu(gate) * up of two
+// add up what they have at the end. A group of each row is on its way while the one
+// before is used, the first while the columns are made. GATED: silu(gate) * up of two
 // matrices. FINE: two columns of the twin make one. TWIN: what comes out is written
 // quantised; a workgroup has the 32 rows of a group then.
 #include "base.glsl"
@@ -23,8 +23,7 @@ layout(constant_id = 10) const uint OWN = 1;
 layout(constant_id = 11) const uint SPLITS = 1;
 layout(constant_id = 12) const uint ROW_HEADS = 14;
 layout(constant_id = 13) const uint TEAM = 1;
-layout(constant_id = 14) const uint DEPTH = 1;
-layout(constant_id = 15) const bool TWIN = false;
+layout(constant_id = 14) const bool TWIN = false;
 #include "columns.glsl"
 
 layout(push_constant) uniform Push {
@@ -39,36 +38,35 @@ const uint SUBGROUPS = THREADS / SUBGROUP, LANES = TEAM * SUBGROUP;
 const uint OUTPUTS = ROWS * COLS;
 
 float sums[2 * OUTPUTS]; // for each row and column, of weight and then of up
-Raw raw[DEPTH * ROWS], raw_up[DEPTH * ROWS];
 
 shared vec2 team_sums[SUBGROUPS];
 shared float outputs[TWIN ? 32 * COLS : 1];
 
-// fetch begins to load DEPTH groups of each row.
+Raw at_hand[2 * ROWS], ahead[2 * ROWS]; // of weight, and then of up
+
 void fetch(uint first, uint g)
 {
-	[[unroll]] for (uint d = 0; d < DEPTH; d++, g += LANES)
-		[[unroll]] for (uint r = 0; r < ROWS; r++) {
-			if (g >= groups) continue;
-			uint row = min(first + r, rows - 1);
-			raw[d * ROWS + r] = load_raw(TYPE, Weight(weight, rows, groups), row, g);
-			if (GATED) raw_up[d * ROWS + r] = load_raw(UP_TYPE, Weight(up, rows, groups), row, g);
-		}
+	[[unroll]] for (uint r = 0; r < ROWS; r++) {
+		uint row = min(first + r, rows - 1);
+		ahead[r] = load_raw(TYPE, Weight(weight, rows, groups), row, min(g, groups - 1));
+		if (GATED) ahead[ROWS + r] = load_raw(UP_TYPE, Weight(up, rows, groups), row, min(g, groups - 1));
+	}
 }
 
 void add(uint first, uint col, uint g)
 {
-	[[unroll]] for (uint d = 0; d < DEPTH; d++, g += LANES) {
-		if (g >= groups) continue;
-		Twin t[COLS];
-		[[unroll]] for (uint c = 0; c < COLS; c++) t[c] = column_group(x, y, col, c, cols, groups, g);
+	Group of[ROWS], from_up[ROWS];
+	[[unroll]] for (uint r = 0; r < ROWS; r++) {
+		uint i = min(first + r, rows - 1) * groups + g;
+		of[r] = unpacked(TYPE, at_hand[r], i);
+		if (GATED) from_up[r] = unpacked(UP_TYPE, at_hand[ROWS + r], i);
+	}
+	[[unroll]] for (uint c = 0; c < COLS; c++) {
+		Twin t = column_group(x, y, col, c, cols, groups, g);
 		[[unroll]] for (uint r = 0; r < ROWS; r++) {
-			uint i = min(first + r, rows - 1) * groups + g, at = r * COLS;
-			Group group = unpacked(TYPE, raw[d * ROWS + r], i);
-			[[unroll]] for (uint c = 0; c < COLS; c++) sums[at + c] = add_group(TYPE, group, t[c], sums[at + c]);
-			if (!GATED) continue;
-			group = unpacked(UP_TYPE, raw_up[d * ROWS + r], i);
-			[[unroll]] for (uint c = 0; c < COLS; c++) sums[OUTPUTS + at + c] = add_group(UP_TYPE, group, t[c], sums[OUTPUTS + at + c]);
+			uint at = r * COLS + c;
+			sums[at] = add_group(TYPE, of[r], t, sums[at]);
+			if (GATED) sums[OUTPUTS + at] = add_group(UP_TYPE, from_up[r], t, sums[OUTPUTS + at]);
 		}
 	}
 }
@@ -113,13 +111,14 @@ void main()
 {
 	uint team = gl_SubgroupID / TEAM, lane = gl_SubgroupID % TEAM * SUBGROUP + gl_SubgroupInvocationID, col = gl_WorkGroupID.y * COLS;
 	uint first = (gl_WorkGroupID.x * (SUBGROUPS / TEAM) + team) * ROWS * TURNS;
-	fetch(first, lane);
-	if (PROLOGUE != 0) make_columns(x, y, eps, col, cols, groups);
-	for (uint t = 0; t < TURNS; t++, first += ROWS) {
+	[[dont_unroll]] for (uint t = 0; t < TURNS; t++, first += ROWS) {
 		[[unroll]] for (uint i = 0; i < 2 * OUTPUTS; i++) sums[i] = 0;
-		for (uint g = lane; g - lane < groups; g += DEPTH * LANES) {
-			if (t > 0 || g != lane) fetch(first, g);
-			add(first, col, g);
+		[[dont_unroll]] for (uint g = lane;; g += LANES) { // of the group that is fetched; LANES before is the one that is added
+			fetch(first, g);
+			if (g != lane && g - LANES < groups) add(first, col, g - LANES);
+			if (PROLOGUE != 0 && t == 0 && g == lane) make_columns(x, y, eps, col, cols, groups);
+			if (g - lane >= groups) break;
+			[[unroll]] for (uint r = 0; r < 2 * ROWS; r++) at_hand[r] = ahead[r];
 		}
 		write(first, col, team);
 	}

@@ -12,7 +12,7 @@ void norm_add(uint c, Vectors x, uint width)
 {
 	if (thread() >= NORM_THREADS) return;
 	float sum = 0;
-	for (uint i = thread(); i < width / 4; i += NORM_THREADS) sum += dot(x.at[i], x.at[i]);
+	[[dont_unroll]] for (uint i = thread(); i < width / 4; i += NORM_THREADS) sum += dot(x.at[i], x.at[i]);
 	sum = subgroupAdd(sum);
 	if (gl_SubgroupInvocationID == 0) norm_sums[c * NORM_SUBGROUPS + gl_SubgroupID] = sum;
 }
@@ -21,6 +21,6 @@ void norm_add(uint c, Vectors x, uint width)
 float norm_scale(uint c, uint width, float eps)
 {
 	float all = 0;
-	for (uint i = 0; i < NORM_SUBGROUPS; i++) all += norm_sums[c * NORM_SUBGROUPS + i];
+	[[dont_unroll]] for (uint i = 0; i < NORM_SUBGROUPS; i++) all += norm_sums[c * NORM_SUBGROUPS + i];
 	return 1 / sqrt(all / float(width) + eps);
 }

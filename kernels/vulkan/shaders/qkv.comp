@@ -17,7 +17,6 @@ layout(constant_id = 10) const uint PROLOGUE = 0;
 layout(constant_id = 11) const uint OWN = 1;
 layout(constant_id = 12) const uint PAIRS = 32; // rotated in a head
 layout(constant_id = 13) const bool ADJACENT = false;
-layout(constant_id = 14) const uint DEPTH = 1; // groups that are on their way at once
 const uint SPLITS = 1, ROW_HEADS = 1; // of PROLOGUE 3, which queries never have
 #include "columns.glsl"
 
@@ -41,26 +40,18 @@ uvec2 dims(uint p, uint part)
 	return uvec2(p, p + PAIRS);
 }
 
-Raw raw[2 * DEPTH];
-
-// fetch begins to load DEPTH groups of both rows.
-void fetch(uint type, Weight w, uvec2 row, uint g)
+Raw[2] fetch(uint type, Weight w, uvec2 row, uint g)
 {
-	[[unroll]] for (uint d = 0; d < DEPTH; d++, g += SUBGROUP)
-		[[unroll]] for (uint r = 0; r < 2; r++)
-			if (g < groups) raw[2 * d + r] = load_raw(type, w, row[r], g);
+	return Raw[2](load_raw(type, w, row.x, min(g, groups - 1)), load_raw(type, w, row.y, min(g, groups - 1)));
 }
 
-void add(uint type, uvec2 row, uint g)
+void add(uint type, uvec2 row, uint g, Raw raw[2])
 {
-	[[unroll]] for (uint d = 0; d < DEPTH; d++, g += SUBGROUP) {
-		if (g >= groups) continue;
-		Twin t[COLS];
-		[[unroll]] for (uint c = 0; c < COLS; c++) t[c] = column_group(x, y, 0, c, cols, groups, g);
-		[[unroll]] for (uint r = 0; r < 2; r++) {
-			Group group = unpacked(type, raw[2 * d + r], row[r] * groups + g);
-			[[unroll]] for (uint c = 0; c < COLS; c++) sums[r * COLS + c] = add_group(type, group, t[c], sums[r * COLS + c]);
-		}
+	Group a = unpacked(type, raw[0], row.x * groups + g), b = unpacked(type, raw[1], row.y * groups + g);
+	[[unroll]] for (uint c = 0; c < COLS; c++) {
+		Twin t = column_group(x, y, 0, c, cols, groups, g);
+		sums[c] = add_group(type, a, t, sums[c]);
+		sums[COLS + c] = add_group(type, b, t, sums[COLS + c]);
 	}
 }
 
@@ -95,12 +86,19 @@ void finish(Finish f, uint row, uint part, uvec2 at, uvec2 dim, vec2 v)
 		else Halves(f.half_base).at[f.in_page + dim[i]] = uint16_t(round_half(v[i]));
 }
 
-void fetch(uint part, uint rows, uvec2 row, uint g)
+Raw[2] fetch_part(uint part, uint rows, uvec2 row, uint g)
 {
 	Weight w = Weight(weights[part], rows, groups);
-	if (part == 0) fetch(Q_TYPE, w, row, g);
-	else if (part == 1) fetch(K_TYPE, w, row, g);
-	else fetch(V_TYPE, w, row, g);
+	if (part == 0 || Q_TYPE == K_TYPE && (part == 1 || Q_TYPE == V_TYPE)) return fetch(Q_TYPE, w, row, g);
+	if (part == 1) return fetch(K_TYPE, w, row, g);
+	return fetch(V_TYPE, w, row, g);
+}
+
+void add_part(uint part, uvec2 row, uint g, Raw raw[2])
+{
+	if (part == 0 || Q_TYPE == K_TYPE && (part == 1 || Q_TYPE == V_TYPE)) add(Q_TYPE, row, g, raw);
+	else if (part == 1) add(K_TYPE, row, g, raw);
+	else add(V_TYPE, row, g, raw);
 }
 
 void main()
@@ -111,24 +109,22 @@ void main()
 	head -= part == 0 ? 0 : part == 1 ? Q_HEADS : Q_HEADS + HEADS;
 	uvec2 dim = dims(pair % (DIM / 2), part), row = head * DIM + dim;
 	uint rows = (part == 0 ? Q_HEADS : HEADS) * DIM;
-	Finish f;
-	if (some) {
-		fetch(part, rows, row, lane);
-		f = fetch_finish(min(lane, cols - 1), part, head, pair % (DIM / 2), row);
-	}
-	if (PROLOGUE != 0) make_columns(x, y, eps, 0, cols, groups);
-	if (!some) return;
+	if (!some) part = head = 0; // it goes along, and writes nothing
+	row = some ? row : uvec2(0);
+	Finish f = fetch_finish(min(lane, cols - 1), part, head, pair % (DIM / 2), row);
 	[[unroll]] for (uint i = 0; i < 2 * COLS; i++) sums[i] = 0;
-	for (uint g = lane; g - lane < groups; g += DEPTH * SUBGROUP) {
-		if (g != lane) fetch(part, rows, row, g);
-		if (part == 0) add(Q_TYPE, row, g);
-		else if (part == 1) add(K_TYPE, row, g);
-		else add(V_TYPE, row, g);
+	Raw raw[2];
+	[[dont_unroll]] for (uint g = lane;; g += SUBGROUP) { // of the group that is fetched; SUBGROUP before is the one that is added
+		Raw next[2] = fetch_part(part, rows, row, g);
+		if (g != lane && g - SUBGROUP < groups) add_part(part, row, g - SUBGROUP, raw);
+		if (PROLOGUE != 0 && g == lane) make_columns(x, y, eps, 0, cols, groups);
+		if (g - lane >= groups) break;
+		raw = next;
 	}
 	vec2 mine = vec2(0); // a thread's row, the first threads have one
 	[[unroll]] for (uint c = 0; c < COLS; c++) {
 		vec2 v = vec2(subgroupAdd(sums[c]), subgroupAdd(sums[COLS + c]));
 		if (lane == c) mine = v;
 	}
-	if (lane < cols) finish(f, lane, part, row, dim, mine);
+	if (some && lane < cols) finish(f, lane, part, row, dim, mine);
 }
