@@ -16,6 +16,7 @@ const (
 	limitBytes   = 512 << 20 // read and written; larger than any cache
 	limitRepeats = 5
 	peakChains   = 8 // of peak.comp, 8 operations each
+	peakThreads  = 128
 	peakRounds   = 8192
 	// Workgroups of peak.comp: enough to fill a large GPU, for a few milliseconds. A
 	// software driver has few threads, and each is slow.
@@ -43,7 +44,7 @@ func (d *Device) Limits(ctx context.Context) (readGBs, teraOps float64, err erro
 	if d.found._type == C.VK_PHYSICAL_DEVICE_TYPE_CPU {
 		groups = peakGroupsCPU
 	}
-	peak, err := d.pipes.get("peak", fewThreads, nil)
+	peak, err := d.pipes.get("peak", peakThreads, nil)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -65,7 +66,7 @@ func (d *Device) Limits(ctx context.Context) (readGBs, teraOps float64, err erro
 		if err != nil {
 			return 0, 0, err
 		}
-		teraOps = max(teraOps, float64(groups)*fewThreads*peakChains*8*peakRounds/took.Seconds()/1e12)
+		teraOps = max(teraOps, float64(groups)*peakThreads*peakChains*8*peakRounds/took.Seconds()/1e12)
 	}
 	return readGBs, teraOps, nil
 }

@@ -19,10 +19,9 @@ const (
 	// attention in splits. A row's bits are the same in all batches up to it.
 	fewRows = 8
 
-	// Threads of the workgroups. norm.comp has as many as few.comp, which may do the
-	// same, so that both add in the same order.
+	// Threads of the workgroups; fewThreads is of few.comp, qkv.comp and norm.comp.
 	itemThreads   = 128
-	fewThreads    = 128
+	floatThreads  = 128
 	manyThreads   = 256
 	attendThreads = 128
 
@@ -30,7 +29,7 @@ const (
 	manySide     = 16   // its columns are 1, 2 or 4 times so many
 	fewTile      = 2    // rows of a team of few.comp
 	fewSubgroups = 2048 // that keep a large GPU busy: with fewer units of rows, they share them
-	ownBlocksMax = 1024 // workgroups of few.comp that quantise for themselves
+	ownBlocksMax = 256  // workgroups of few.comp that quantise for themselves
 	chunkKeys    = 64   // of attention.glsl, like the next
 	splitsMax    = 32
 	groupMax     = 8 // query heads of a workgroup of attend.comp
@@ -148,7 +147,7 @@ func (l *lowering) rowCall(from, to op.Value, selects bool, weight []float32, ep
 			rows = l.e.batch.selected
 		}
 		return call{
-			shader: "norm", threads: fewThreads, constants: []uint32{flag(normed), flag(normed && l.wanted[to]), uint32(l.columns[to])},
+			shader: "norm", threads: l.e.dev.fewThreads(), constants: []uint32{flag(normed), flag(normed && l.wanted[to]), uint32(l.columns[to])},
 			push: push{}.address(l.float(from), l.float(to), l.e.weights.vector(weight), quants, meta, rows).number(l.p.Values[to].Width).float(eps),
 			x:    l.rows(to, s), y: 1, z: 1,
 		}
@@ -213,9 +212,9 @@ func (l *lowering) floatProduct(in, out op.Value, p product) func(s shape) call 
 		weight, up, upType := l.weightsOf(p)
 		to, bias, residual := l.ends(out, p)
 		return call{
-			shader: "floats", threads: fewThreads, constants: []uint32{uint32(p.weight.Type), upType, uint32(cols), flag(p.up != nil)},
+			shader: "floats", threads: floatThreads, constants: []uint32{uint32(p.weight.Type), upType, uint32(cols), flag(p.up != nil)},
 			push: push{}.address(weight, up, l.float(in), to, bias, residual).number(p.weight.Rows, p.weight.Cols/2, rows),
-			x:    ceil(p.weight.Rows, l.e.dev.subgroups(fewThreads)) * min(rows, 1), y: ceil(rows, cols), z: 1,
+			x:    ceil(p.weight.Rows, l.e.dev.subgroups(floatThreads)) * min(rows, 1), y: ceil(rows, cols), z: 1,
 		}
 	}
 }
@@ -244,26 +243,27 @@ func (l *lowering) fewProduct(in, out op.Value, p product, s shape) call {
 	weight, up, upType := l.weightsOf(p)
 	x, y, eps, columns := l.columnsOf(in, s, atOnce)
 	to, bias, residual := l.ends(out, p)
-	subgroup, threads, tile, twin := int(l.e.dev.found.subgroup), fewThreads, fewTile, p.up != nil && l.fused && l.columns[out] == 1 && !l.wanted[out]
-	if twin { // see makesTwin; a workgroup has the rows of a group
-		threads = min(groupValues/fewTile*subgroup, 512, int(l.e.dev.found.invocations_max))
-		tile = groupValues / (threads / subgroup)
-		to, bias = l.twin(out)
-	}
-	subgroups, team := threads/subgroup, 1
-	for !twin && team < subgroups && ceil(p.weight.Rows, tile)*team < fewSubgroups && groups(p.weight) > team*subgroup {
+	threads := l.e.dev.fewThreads()
+	subgroup, subgroups, team, turns := int(l.e.dev.found.subgroup), l.e.dev.subgroups(threads), 1, 1
+	twin := p.up != nil && l.fused && l.columns[out] == 1 && !l.wanted[out] // see makesTwin
+	for !twin && team < subgroups && ceil(p.weight.Rows, fewTile)*team < fewSubgroups && groups(p.weight) > team*subgroup {
 		team *= 2
 	}
-	blocks, turns := ceil(p.weight.Rows, tile*subgroups/team), 1
-	if columns[0] != 0 && !twin { // each workgroup has work of its own before its first row
-		turns = ceil(blocks, ownBlocksMax)
+	tile := fewTile * subgroups / team // rows of a turn
+	if columns[0] != 0 {               // each workgroup has work of its own before its first row
+		turns = ceil(ceil(p.weight.Rows, tile), ownBlocksMax)
 	}
-	constants := []uint32{uint32(p.weight.Type), upType, uint32(atOnce), uint32(tile), uint32(turns), flag(p.up != nil), flag(fine)}
+	if twin {
+		to, bias = l.twin(out)
+		perGroup := groupValues / tile
+		turns = ceil(turns, perGroup) * perGroup
+	}
+	constants := []uint32{uint32(p.weight.Type), upType, uint32(atOnce), fewTile, uint32(turns), flag(p.up != nil), flag(fine)}
 	constants = append(append(constants, columns...), uint32(team), flag(twin))
 	return call{
 		shader: "few", threads: threads, constants: constants,
 		push: push{}.address(weight, up, x, y, to, bias, residual).number(p.weight.Rows, groups(p.weight), cols).float(eps),
-		x:    ceil(blocks, turns), y: ceil(cols, atOnce), z: 1,
+		x:    ceil(p.weight.Rows, tile*turns), y: ceil(cols, atOnce), z: 1,
 	}
 }
 
@@ -368,6 +368,10 @@ func (l *lowering) attend(o *op.Attention) step {
 		},
 	}
 }
+
+// fewThreads are those of a workgroup that may norm a row: all who do must have as
+// many, so that they add in the same order. Eight subgroups of two rows each make half a group.
+func (d *Device) fewThreads() int { return min(8*int(d.found.subgroup), 256) }
 
 func attendFewThreads(d *Device) int { return min(16*int(d.found.subgroup), 256) }
 

@@ -4,7 +4,7 @@
 //   PROLOGUE  0: a twin; 1: floats to quantise; 2: floats to normalise and quantise;
 //             3: attention's splits to join and quantise
 //   OWN       PROLOGUE: words of shared memory for quants, COLS * groups * 8; else 1
-//   SPLITS, ROW_HEADS  PROLOGUE 3: how many splits there are at most, of so many query heads
+//   ROW_HEADS PROLOGUE 3: query heads
 #include "quantise.glsl"
 #include "norm.glsl"
 #include "attention.glsl"
@@ -26,10 +26,12 @@ void make_columns(uint64_t from, uint64_t with, float eps, uint first, uint cols
 		[[dont_unroll]] for (uint c = 0; c < COLS; c++) norm_add(c, Vectors(from + uint64_t(min(first + c, cols - 1)) * groups * 128), groups * 32);
 		barrier();
 	}
+	uint position = PROLOGUE == 3 ? Words(with).at[min(first, cols - 1)] : 0;
 	[[dont_unroll]] for (uint item = thread(); item < ROW_FOURS * COLS; item += THREADS) {
 		uint c = COLS == 1 ? 0 : item / ROW_FOURS, i = COLS == 1 ? item : item % ROW_FOURS, column = min(first + c, cols - 1);
 		vec4 v;
-		if (PROLOGUE == 3) v = merged(from, cols, column, Words(with).at[column], ROW_HEADS, ROW_FOURS / ROW_HEADS, i);
+		if (PROLOGUE == 3 && COLS > 1) position = Words(with).at[column];
+		if (PROLOGUE == 3) v = merged(from, cols, column, position, ROW_HEADS, ROW_FOURS / ROW_HEADS, i);
 		else v = Vectors(from + uint64_t(column) * groups * 128).at[i];
 		if (PROLOGUE == 2) {
 			v = v * norm_scale(c, groups * 32, eps) * weight;

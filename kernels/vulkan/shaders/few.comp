@@ -5,7 +5,7 @@
 // add up what they have at the end. A group of each row is on its way while the one
 // before is used, the first while the columns are made. GATED: silu(gate) * up of two
 // matrices. FINE: two columns of the twin make one. TWIN: what comes out is written
-// quantised; a workgroup has the 32 rows of a group then.
+// quantised; a workgroup's turns make whole groups of 32 rows then.
 #include "base.glsl"
 #include "weights.glsl"
 #include "twin.glsl"
@@ -20,10 +20,9 @@ layout(constant_id = 7) const bool GATED = false;
 layout(constant_id = 8) const bool FINE = false;
 layout(constant_id = 9) const uint PROLOGUE = 0;
 layout(constant_id = 10) const uint OWN = 1;
-layout(constant_id = 11) const uint SPLITS = 1;
-layout(constant_id = 12) const uint ROW_HEADS = 14;
-layout(constant_id = 13) const uint TEAM = 1;
-layout(constant_id = 14) const bool TWIN = false;
+layout(constant_id = 11) const uint ROW_HEADS = 14;
+layout(constant_id = 12) const uint TEAM = 1;
+layout(constant_id = 13) const bool TWIN = false;
 #include "columns.glsl"
 
 layout(push_constant) uniform Push {
@@ -96,22 +95,24 @@ void write(uint first, uint col, uint team)
 		if (TWIN) outputs[c * 32 + row % 32] = row < rows ? sum : 0;
 		else if (row < rows && col + c < cols) finish(to, bias, residual, rows, row, (col + c) / columns, sum);
 	}
-	if (!TWIN) return;
+	if (!TWIN || (first + ROWS * (SUBGROUPS - team)) % 32 != 0) return; // a group is complete after all teams' rows
 	barrier();
-	for (uint i = thread(); i < COLS * 8; i += THREADS) {
+	[[dont_unroll]] for (uint i = thread(); i < COLS * 8; i += THREADS) {
 		vec4 v = vec4(outputs[4 * i], outputs[4 * i + 1], outputs[4 * i + 2], outputs[4 * i + 3]);
 		Quantised q = quantise(v);
-		uint group = min(col + i / 8, cols - 1) * ((rows + 31) / 32) + gl_WorkGroupID.x;
-		Words(to).at[8 * group + i % 8] = q.word;
-		if (i % 8 == 0) Pairs(bias).at[group] = q.meta;
+		uint at = min(col + i / 8, cols - 1) * ((rows + 31) / 32) + first / 32;
+		Words(to).at[8 * at + i % 8] = q.word;
+		if (i % 8 == 0) Pairs(bias).at[at] = q.meta;
 	}
+	barrier();
 }
 
 void main()
 {
 	uint team = gl_SubgroupID / TEAM, lane = gl_SubgroupID % TEAM * SUBGROUP + gl_SubgroupInvocationID, col = gl_WorkGroupID.y * COLS;
-	uint first = (gl_WorkGroupID.x * (SUBGROUPS / TEAM) + team) * ROWS * TURNS;
-	[[dont_unroll]] for (uint t = 0; t < TURNS; t++, first += ROWS) {
+	// Turns follow each other, so that those of a TWIN make groups.
+	uint first = (gl_WorkGroupID.x * (SUBGROUPS / TEAM) * TURNS + team) * ROWS;
+	[[dont_unroll]] for (uint t = 0; t < TURNS; t++, first += SUBGROUPS / TEAM * ROWS) {
 		[[unroll]] for (uint i = 0; i < 2 * OUTPUTS; i++) sums[i] = 0;
 		[[dont_unroll]] for (uint g = lane;; g += LANES) { // of the group that is fetched; LANES before is the one that is added
 			fetch(first, g);

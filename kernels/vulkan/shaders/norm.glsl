@@ -1,18 +1,16 @@
 // RMSNorm (Zhang and Sennrich 2019) of rows by a whole workgroup. The includer
-// declares COLS, rows at a time.
+// declares COLS, rows at a time. All who norm the same row must have as many threads,
+// for then they add in the same order.
 
-// So many of the threads add up a row, however many there are: all workgroups do it
-// in the same order.
-const uint NORM_THREADS = 128, NORM_SUBGROUPS = NORM_THREADS / SUBGROUP;
+const uint NORM_SUBGROUPS = THREADS / SUBGROUP;
 
 shared float norm_sums[COLS * NORM_SUBGROUPS];
 
 // norm_add adds up the c-th row; a barrier must come before norm_scale.
 void norm_add(uint c, Vectors x, uint width)
 {
-	if (thread() >= NORM_THREADS) return;
 	float sum = 0;
-	[[dont_unroll]] for (uint i = thread(); i < width / 4; i += NORM_THREADS) sum += dot(x.at[i], x.at[i]);
+	for (uint i = thread(); i < width / 4; i += THREADS) sum += dot(x.at[i], x.at[i]);
 	sum = subgroupAdd(sum);
 	if (gl_SubgroupInvocationID == 0) norm_sums[c * NORM_SUBGROUPS + gl_SubgroupID] = sum;
 }

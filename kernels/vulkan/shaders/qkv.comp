@@ -17,7 +17,7 @@ layout(constant_id = 10) const uint PROLOGUE = 0;
 layout(constant_id = 11) const uint OWN = 1;
 layout(constant_id = 12) const uint PAIRS = 32; // rotated in a head
 layout(constant_id = 13) const bool ADJACENT = false;
-const uint SPLITS = 1, ROW_HEADS = 1; // of PROLOGUE 3, which queries never have
+const uint ROW_HEADS = 1; // of PROLOGUE 3, which queries never have
 #include "columns.glsl"
 
 layout(push_constant) uniform Push {
