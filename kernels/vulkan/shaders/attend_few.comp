@@ -125,7 +125,7 @@ void main()
 		uint head = half_first + h;
 		if (part > 0 || head >= GROUP || block * GROUP + head >= PER_KV) continue;
 		vec4 sum = vec4(0);
-		[[unroll]] for (uint p = 0; p < PARTS; p++) sum += parts[side + thread() + p * DIM4];
+		[[dont_unroll]] for (uint p = 0; p < PARTS; p++) sum += parts[side + thread() + p * DIM4];
 		uint at = (row * Q_HEADS + first + head) * SPLITS_MAX + split;
 		if (d == 0) Pairs(partials).at[at] = floatBitsToUint(vec2(maximum[head], total[head]));
 		Vectors(partials + uint64_t(rows) * Q_HEADS * SPLITS_MAX * 8).at[at * DIM4 + d] = sum;

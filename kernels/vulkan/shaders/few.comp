@@ -2,8 +2,8 @@
 // Products of quantised weights with a few columns, for decode: bound by how fast
 // weights are read. TEAM subgroups take ROWS rows of the matrix, TURNS times; their
 // threads take groups of k in turn, so that they read 16 consecutive bytes each, and
-// add up what they have at the end. A group of each row is on its way while the one
-// before is used, the first while the columns are made. GATED: silu(gate) * up of two
+// add up what they have at the end. DEPTH groups of each row are on their way at any
+// time, the first ones while the columns are made. GATED: silu(gate) * up of two
 // matrices. FINE: two columns of the twin make one. TWIN: what comes out is written
 // quantised; a workgroup's turns make whole groups of 32 rows then.
 #include "base.glsl"
@@ -23,6 +23,7 @@ layout(constant_id = 10) const uint OWN = 1;
 layout(constant_id = 11) const uint ROW_HEADS = 14;
 layout(constant_id = 12) const uint TEAM = 1;
 layout(constant_id = 13) const bool TWIN = false;
+layout(constant_id = 14) const uint DEPTH = 1;
 #include "columns.glsl"
 
 layout(push_constant) uniform Push {
@@ -41,24 +42,26 @@ float sums[2 * OUTPUTS]; // for each row and column, of weight and then of up
 shared vec2 team_sums[SUBGROUPS];
 shared float outputs[TWIN ? 32 * COLS : 1];
 
-Raw at_hand[2 * ROWS], ahead[2 * ROWS]; // of weight, and then of up
+Raw raw[DEPTH * 2 * ROWS]; // for each on its way, rows of weight, and then of up
 
-void fetch(uint first, uint g)
+void fetch(uint d, uint first, uint g)
 {
+	if (g >= groups) return;
 	[[unroll]] for (uint r = 0; r < ROWS; r++) {
-		uint row = min(first + r, rows - 1);
-		ahead[r] = load_raw(TYPE, Weight(weight, rows, groups), row, min(g, groups - 1));
-		if (GATED) ahead[ROWS + r] = load_raw(UP_TYPE, Weight(up, rows, groups), row, min(g, groups - 1));
+		uint row = min(first + r, rows - 1), at = d * 2 * ROWS + r;
+		raw[at] = load_raw(TYPE, Weight(weight, rows, groups), row, g);
+		if (GATED) raw[at + ROWS] = load_raw(UP_TYPE, Weight(up, rows, groups), row, g);
 	}
 }
 
-void add(uint first, uint col, uint g)
+void add(uint d, uint first, uint col, uint g)
 {
+	if (g >= groups) return;
 	Group of[ROWS], from_up[ROWS];
 	[[unroll]] for (uint r = 0; r < ROWS; r++) {
-		uint i = min(first + r, rows - 1) * groups + g;
-		of[r] = unpacked(TYPE, at_hand[r], i);
-		if (GATED) from_up[r] = unpacked(UP_TYPE, at_hand[ROWS + r], i);
+		uint i = min(first + r, rows - 1) * groups + g, at = d * 2 * ROWS + r;
+		of[r] = unpacked(TYPE, raw[at], i);
+		if (GATED) from_up[r] = unpacked(UP_TYPE, raw[at + ROWS], i);
 	}
 	[[unroll]] for (uint c = 0; c < COLS; c++) {
 		Twin t = column_group(x, y, col, c, cols, groups, g);
@@ -107,20 +110,39 @@ void write(uint first, uint col, uint team)
 	barrier();
 }
 
+// Place is a team's first row and a thread's group in a turn.
+struct Place { uint first, g; };
+
+void advance(inout Place p, uint lane)
+{
+	p.g += LANES;
+	if (p.g - lane < groups) return;
+	p.g = lane;
+	p.first += SUBGROUPS / TEAM * ROWS;
+}
+
 void main()
 {
 	uint team = gl_SubgroupID / TEAM, lane = gl_SubgroupID % TEAM * SUBGROUP + gl_SubgroupInvocationID, col = gl_WorkGroupID.y * COLS;
+	uint rounds = (groups + LANES - 1) / LANES, total = TURNS * rounds;
 	// Turns follow each other, so that those of a TWIN make groups.
-	uint first = (gl_WorkGroupID.x * (SUBGROUPS / TEAM) * TURNS + team) * ROWS;
-	[[dont_unroll]] for (uint t = 0; t < TURNS; t++, first += SUBGROUPS / TEAM * ROWS) {
-		[[unroll]] for (uint i = 0; i < 2 * OUTPUTS; i++) sums[i] = 0;
-		[[dont_unroll]] for (uint g = lane;; g += LANES) { // of the group that is fetched; LANES before is the one that is added
-			fetch(first, g);
-			if (g != lane && g - LANES < groups) add(first, col, g - LANES);
-			if (PROLOGUE != 0 && t == 0 && g == lane) make_columns(x, y, eps, col, cols, groups);
-			if (g - lane >= groups) break;
-			[[unroll]] for (uint r = 0; r < 2 * ROWS; r++) at_hand[r] = ahead[r];
+	Place ahead = Place((gl_WorkGroupID.x * (SUBGROUPS / TEAM) * TURNS + team) * ROWS, lane), at = ahead;
+	[[unroll]] for (uint i = 0; i < 2 * OUTPUTS; i++) sums[i] = 0;
+	[[dont_unroll]] for (uint k = 0; k < total + DEPTH; k += DEPTH) // k - DEPTH is used, k fetched
+		[[unroll]] for (uint d = 0; d < DEPTH; d++) {
+			if (k > 0 && k + d - DEPTH < total) {
+				add(d, at.first, col, at.g);
+				bool last = at.g - lane + LANES >= groups;
+				if (last) {
+					write(at.first, col, team);
+					[[unroll]] for (uint i = 0; i < 2 * OUTPUTS; i++) sums[i] = 0;
+				}
+				advance(at, lane);
+			}
+			if (k + d < total) {
+				fetch(d, ahead.first, ahead.g);
+				advance(ahead, lane);
+			}
+			if (PROLOGUE != 0 && k == 0 && d == DEPTH - 1) make_columns(x, y, eps, col, cols, groups);
 		}
-		write(first, col, team);
-	}
 }
