@@ -181,7 +181,7 @@ func (l *lowering) lowerQKV(f qkv) {
 		}
 		p = append(p.address(x, y, l.float(a.Q), turns), l.pool(a)...)
 		constants = append(append(constants, uint32(s.rows)), columns[:2]...)
-		constants = append(constants, uint32(pairs), flag(f.rope != nil && f.rope.Adjacent), uint32(min(fewDepth, ceil(groups(f.products[0].Weight), int(l.e.dev.found.subgroup)))))
+		constants = append(constants, uint32(pairs), flag(f.rope != nil && f.rope.Adjacent))
 		return call{
 			shader: "qkv", threads: l.e.dev.fewThreads(), constants: constants,
 			push: p.number(l.pageBytes(), groups(f.products[0].Weight), s.rows).float(eps),

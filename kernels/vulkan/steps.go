@@ -29,7 +29,6 @@ const (
 	manySide     = 16   // its columns are 1, 2 or 4 times so many
 	fewTile      = 2    // rows of a team of few.comp
 	fewSubgroups = 2048 // that keep a large GPU busy: with fewer units of rows, they share them
-	fewDepth     = 2    // groups of a row that a thread has on their way
 	ownBlocksMax = 256  // workgroups of few.comp that quantise for themselves
 	chunkKeys    = 64   // of attention.glsl, like the next
 	splitsMax    = 32
@@ -260,7 +259,7 @@ func (l *lowering) fewProduct(in, out op.Value, p product, s shape) call {
 		turns = ceil(turns, perGroup) * perGroup
 	}
 	constants := []uint32{uint32(p.weight.Type), upType, uint32(atOnce), fewTile, uint32(turns), flag(p.up != nil), flag(fine)}
-	constants = append(append(constants, columns...), uint32(team), flag(twin), uint32(min(fewDepth, turns*ceil(groups(p.weight), team*subgroup))))
+	constants = append(append(constants, columns...), uint32(team), flag(twin), flag(turns*ceil(groups(p.weight), team*subgroup) == 1))
 	return call{
 		shader: "few", threads: threads, constants: constants,
 		push: push{}.address(weight, up, x, y, to, bias, residual).number(p.weight.Rows, groups(p.weight), cols).float(eps),

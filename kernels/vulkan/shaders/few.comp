@@ -2,8 +2,9 @@
 // Products of quantised weights with a few columns, for decode: bound by how fast
 // weights are read. TEAM subgroups take ROWS rows of the matrix, TURNS times; their
 // threads take groups of k in turn, so that they read 16 consecutive bytes each, and
-// add up what they have at the end. DEPTH groups of each row are on their way at any
-// time, the first ones while the columns are made. GATED: silu(gate) * up of two
+// add up what they have at the end. The next group of each row is on its way while one
+// is used, the first while the columns are made; what is fetched is fetched whether it
+// is needed or not, for a load behind a branch is waited for where the branch ends. GATED: silu(gate) * up of two
 // matrices. FINE: two columns of the twin make one. TWIN: what comes out is written
 // quantised; a workgroup's turns make whole groups of 32 rows then.
 #include "base.glsl"
@@ -23,7 +24,7 @@ layout(constant_id = 10) const uint OWN = 1;
 layout(constant_id = 11) const uint ROW_HEADS = 14;
 layout(constant_id = 12) const uint TEAM = 1;
 layout(constant_id = 13) const bool TWIN = false;
-layout(constant_id = 14) const uint DEPTH = 1;
+layout(constant_id = 14) const bool ONCE = false; // a thread has one group of each row, and one turn
 #include "columns.glsl"
 
 layout(push_constant) uniform Push {
@@ -42,13 +43,16 @@ float sums[2 * OUTPUTS]; // for each row and column, of weight and then of up
 shared vec2 team_sums[SUBGROUPS];
 shared float outputs[TWIN ? 32 * COLS : 1];
 
-Raw raw[DEPTH * 2 * ROWS]; // for each on its way, rows of weight, and then of up
+// Place is a team's first row and a thread's group in a turn.
+struct Place { uint first, g; };
 
-void fetch(uint d, uint first, uint g)
+Raw raw[4 * ROWS]; // of two groups each rows of weight, and then of up
+
+void fetch(uint d, Place p)
 {
-	if (g >= groups) return;
+	uint g = min(p.g, groups - 1);
 	[[unroll]] for (uint r = 0; r < ROWS; r++) {
-		uint row = min(first + r, rows - 1), at = d * 2 * ROWS + r;
+		uint row = min(p.first + r, rows - 1), at = d * 2 * ROWS + r;
 		raw[at] = load_raw(TYPE, Weight(weight, rows, groups), row, g);
 		if (GATED) raw[at + ROWS] = load_raw(UP_TYPE, Weight(up, rows, groups), row, g);
 	}
@@ -110,9 +114,6 @@ void write(uint first, uint col, uint team)
 	barrier();
 }
 
-// Place is a team's first row and a thread's group in a turn.
-struct Place { uint first, g; };
-
 void advance(inout Place p, uint lane)
 {
 	p.g += LANES;
@@ -121,28 +122,36 @@ void advance(inout Place p, uint lane)
 	p.first += SUBGROUPS / TEAM * ROWS;
 }
 
+// use adds the group that was fetched, finishes the turn if it is its last, and goes on.
+void use(uint d, uint col, uint team, uint lane, inout Place p)
+{
+	add(d, p.first, col, p.g);
+	if (p.g - lane + LANES >= groups) {
+		write(p.first, col, team);
+		[[unroll]] for (uint i = 0; i < 2 * OUTPUTS; i++) sums[i] = 0;
+	}
+	advance(p, lane);
+}
+
 void main()
 {
 	uint team = gl_SubgroupID / TEAM, lane = gl_SubgroupID % TEAM * SUBGROUP + gl_SubgroupInvocationID, col = gl_WorkGroupID.y * COLS;
-	uint rounds = (groups + LANES - 1) / LANES, total = TURNS * rounds;
+	uint total = ONCE ? 1 : TURNS * ((groups + LANES - 1) / LANES);
 	// Turns follow each other, so that those of a TWIN make groups.
-	Place ahead = Place((gl_WorkGroupID.x * (SUBGROUPS / TEAM) * TURNS + team) * ROWS, lane), at = ahead;
+	Place at = Place((gl_WorkGroupID.x * (SUBGROUPS / TEAM) * TURNS + team) * ROWS, lane), ahead = at;
+	fetch(0, ahead);
+	if (PROLOGUE != 0) make_columns(x, y, eps, col, cols, groups);
 	[[unroll]] for (uint i = 0; i < 2 * OUTPUTS; i++) sums[i] = 0;
-	[[dont_unroll]] for (uint k = 0; k < total + DEPTH; k += DEPTH) // k - DEPTH is used, k fetched
-		[[unroll]] for (uint d = 0; d < DEPTH; d++) {
-			if (k > 0 && k + d - DEPTH < total) {
-				add(d, at.first, col, at.g);
-				bool last = at.g - lane + LANES >= groups;
-				if (last) {
-					write(at.first, col, team);
-					[[unroll]] for (uint i = 0; i < 2 * OUTPUTS; i++) sums[i] = 0;
-				}
-				advance(at, lane);
-			}
-			if (k + d < total) {
-				fetch(d, ahead.first, ahead.g);
-				advance(ahead, lane);
-			}
-			if (PROLOGUE != 0 && k == 0 && d == DEPTH - 1) make_columns(x, y, eps, col, cols, groups);
-		}
+	if (ONCE) {
+		use(0, col, team, lane, at);
+		return;
+	}
+	[[dont_unroll]] for (uint k = 0; k < total; k += 2) {
+		advance(ahead, lane);
+		fetch(1, ahead);
+		use(0, col, team, lane, at);
+		advance(ahead, lane);
+		fetch(0, ahead);
+		if (k + 1 < total) use(1, col, team, lane, at);
+	}
 }

@@ -17,7 +17,6 @@ layout(constant_id = 10) const uint PROLOGUE = 0;
 layout(constant_id = 11) const uint OWN = 1;
 layout(constant_id = 12) const uint PAIRS = 32; // rotated in a head
 layout(constant_id = 13) const bool ADJACENT = false;
-layout(constant_id = 14) const uint DEPTH = 1; // groups of a row that are on their way
 const uint ROW_HEADS = 1; // of PROLOGUE 3, which queries never have
 #include "columns.glsl"
 
@@ -43,7 +42,7 @@ uvec2 dims(uint p, uint part)
 
 Raw[2] fetch(uint type, Weight w, uvec2 row, uint g)
 {
-	return Raw[2](load_raw(type, w, row.x, g), load_raw(type, w, row.y, g));
+	return Raw[2](load_raw(type, w, row.x, min(g, groups - 1)), load_raw(type, w, row.y, min(g, groups - 1)));
 }
 
 void add(uint type, uvec2 row, uint g, Raw raw[2])
@@ -114,14 +113,13 @@ void main()
 	row = some ? row : uvec2(0);
 	Finish f = fetch_finish(min(lane, cols - 1), part, head, pair % (DIM / 2), row);
 	[[unroll]] for (uint i = 0; i < 2 * COLS; i++) sums[i] = 0;
-	Raw raw[DEPTH][2];
-	[[dont_unroll]] for (uint g = lane; g - lane < groups + DEPTH * SUBGROUP; g += DEPTH * SUBGROUP) // of the first that is fetched; DEPTH before is used
-		[[unroll]] for (uint d = 0; d < DEPTH; d++) {
-			uint fetched = g + d * SUBGROUP, used = fetched - DEPTH * SUBGROUP;
-			if (g != lane && used < groups) add_part(part, row, used, raw[d]);
-			if (fetched < groups) raw[d] = fetch_part(part, rows, row, fetched);
-			if (PROLOGUE != 0 && g == lane && d == DEPTH - 1) make_columns(x, y, eps, 0, cols, groups);
-		}
+	Raw raw[2] = fetch_part(part, rows, row, lane);
+	if (PROLOGUE != 0) make_columns(x, y, eps, 0, cols, groups);
+	[[dont_unroll]] for (uint g = lane; g - lane < groups; g += SUBGROUP) {
+		Raw next[2] = fetch_part(part, rows, row, g + SUBGROUP);
+		if (g < groups) add_part(part, row, g, raw);
+		raw = next;
+	}
 	vec2 mine = vec2(0); // a thread's row, the first threads have one
 	[[unroll]] for (uint c = 0; c < COLS; c++) {
 		vec2 v = vec2(subgroupAdd(sums[c]), subgroupAdd(sums[COLS + c]));
