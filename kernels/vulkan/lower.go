@@ -182,7 +182,8 @@ func (l *lowering) lowerOp(i int) error {
 	case *op.MatMul:
 		l.emit(l.product(o.In, o.Out, product{weight: o.Weight, bias: o.Bias, residual: o.Residual}), o.Out, false)
 	case *op.GatedMatMul:
-		l.emit(l.product(o.In, o.Out, product{weight: o.Gate, up: o.Up, residual: op.NoValue}), o.Out, false)
+		// In the fused list it makes its twin, but of float weights.
+		l.emit(l.product(o.In, o.Out, product{weight: o.Gate, up: o.Up, residual: op.NoValue}), o.Out, l.makesTwin(o))
 	case *op.Rope:
 		l.emit(l.rope(o), o.X, false)
 	case *op.Attention:
@@ -198,6 +199,11 @@ func (l *lowering) lowerOp(i int) error {
 		return fmt.Errorf("vulkan: op %T: %w", o, op.ErrNotSupported)
 	}
 	return nil
+}
+
+// makesTwin reports whether a gated product writes nothing but a twin.
+func (l *lowering) makesTwin(o *op.GatedMatMul) bool {
+	return l.fused && !o.Gate.Type.IsFloat() && l.columns[o.Out] == 1 && !l.wanted[o.Out]
 }
 
 // lowerAttention appends what comes after keys and values are stored.
