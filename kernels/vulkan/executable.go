@@ -27,6 +27,7 @@ type executable struct {
 
 	recordings map[shape]*recording
 	recorded   []shape // those of recordings, the longest unused first
+	fewAtOnce  int     // how many steps of few rows a submission can take, measured; 0: not known yet
 	profile    *profile
 }
 
@@ -209,6 +210,9 @@ func (e *executable) Run(ctx context.Context, b *op.Batch) error {
 		var r *recording
 		if r, err = e.recording(s); err == nil {
 			err = e.dev.play(ctx, r)
+		}
+		if err == nil && s.rows <= fewRows {
+			e.fewAtOnce = int(submissionMax/r.each) * r.size
 		}
 	}
 	if err != nil && e.dev.lost && !errors.Is(err, op.ErrDeviceLost) {

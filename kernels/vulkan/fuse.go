@@ -44,22 +44,22 @@ func (l *lowering) unlessFused(v op.Value, st step) step {
 }
 
 // columnsOf are what the kernels for few columns read of v: two addresses, the
-// norm's epsilon, and the constants PROLOGUE, OWN and, of few.comp alone, HEAD_DIM
-// and ROW_HEADS.
+// norm's epsilon, and the constants PROLOGUE, OWN and, of few.comp alone,
+// ROW_HEADS.
 func (l *lowering) columnsOf(v op.Value, s shape, atOnce int) (x, y uint64, eps float32, constants []uint32) {
 	from, own := l.makesOwn(v, s)
 	if !own {
 		x, y = l.twin(v)
-		return x, y, 0, []uint32{0, 1}
+		return x, y, 0, []uint32{0, 1, 1}
 	}
 	words := uint32(atOnce * l.p.Values[v].Width / 4)
 	if a := from.attention; a != nil {
-		return l.address(partialsMemory), l.e.batch.positions, 0, []uint32{3, words, uint32(a.HeadDim), uint32(a.QHeads)}
+		return l.address(partialsMemory), l.e.batch.positions, 0, []uint32{3, words, uint32(a.QHeads)}
 	}
 	if from.weight == nil {
-		return l.float(from.from), 0, 0, []uint32{1, words}
+		return l.float(from.from), 0, 0, []uint32{1, words, 1}
 	}
-	return l.float(from.from), l.e.weights.vector(from.weight), from.eps, []uint32{2, words}
+	return l.float(from.from), l.e.weights.vector(from.weight), from.eps, []uint32{2, words, 1}
 }
 
 // columnReads is the memory behind columnsOf.
@@ -180,11 +180,12 @@ func (l *lowering) lowerQKV(f qkv) {
 			turns = l.e.batch.ropes[table]
 		}
 		p = append(p.address(x, y, l.float(a.Q), turns), l.pool(a)...)
-		constants = append(append(append(constants, uint32(s.rows)), columns...), uint32(pairs), flag(f.rope != nil && f.rope.Adjacent))
+		constants = append(append(constants, uint32(s.rows)), columns[:2]...)
+		constants = append(constants, uint32(pairs), flag(f.rope != nil && f.rope.Adjacent))
 		return call{
-			shader: "qkv", threads: fewThreads, constants: constants,
+			shader: "qkv", threads: l.e.dev.fewThreads(), constants: constants,
 			push: p.number(l.pageBytes(), groups(f.products[0].Weight), s.rows).float(eps),
-			x:    ceil((a.QHeads+2*a.Heads)*a.HeadDim/2, l.e.dev.subgroups(fewThreads)), y: 1, z: 1,
+			x:    ceil((a.QHeads+2*a.Heads)*a.HeadDim/2, l.e.dev.subgroups(l.e.dev.fewThreads())), y: 1, z: 1,
 		}
 	}
 	l.steps = append(l.steps, s)

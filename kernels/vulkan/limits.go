@@ -22,6 +22,7 @@ const (
 	copyThreads   = 256
 	copyItems     = 2 // 16 bytes each, of a thread; 4.16 TB/s of an H200, 4 make 4.11
 	peakChains    = 8 // of peak.comp, 8 operations each
+	peakThreads   = 128
 	peakRounds    = 8192
 	// Workgroups of peak.comp: enough to fill a large GPU, for a few milliseconds. A
 	// software driver has few threads, and each is slow.
@@ -55,7 +56,7 @@ func (d *Device) Limits(ctx context.Context) (readGBs, teraOps float64, err erro
 		return 0, 0, err
 	}
 	fromTo := push{}.address(a.address(), b.address())
-	peak, err := d.pipes.get("peak", fewThreads, nil)
+	peak, err := d.pipes.get("peak", peakThreads, nil)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -79,7 +80,7 @@ func (d *Device) Limits(ctx context.Context) (readGBs, teraOps float64, err erro
 		if err != nil {
 			return 0, 0, err
 		}
-		teraOps = max(teraOps, float64(groups)*fewThreads*peakChains*8*peakRounds/took.Seconds()/1e12)
+		teraOps = max(teraOps, float64(groups)*peakThreads*peakChains*8*peakRounds/took.Seconds()/1e12)
 	}
 	return readGBs, teraOps, nil
 }

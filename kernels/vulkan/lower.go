@@ -183,7 +183,8 @@ func (l *lowering) lowerOp(i int) error {
 	case *op.MatMul:
 		l.emit(l.product(o.In, o.Out, product{weight: o.Weight, bias: o.Bias, residual: o.Residual}), o.Out, false)
 	case *op.GatedMatMul:
-		l.emit(l.product(o.In, o.Out, product{weight: o.Gate, up: o.Up, residual: op.NoValue}), o.Out, false)
+		// In the fused list it makes its twin, but of float weights.
+		l.emit(l.product(o.In, o.Out, product{weight: o.Gate, up: o.Up, residual: op.NoValue}), o.Out, l.makesTwin(o))
 	case *op.Rope:
 		l.emit(l.rope(o), o.X, false)
 	case *op.Attention:
@@ -199,6 +200,11 @@ func (l *lowering) lowerOp(i int) error {
 		return fmt.Errorf("vulkan: op %T: %w", o, op.ErrNotSupported)
 	}
 	return nil
+}
+
+// makesTwin reports whether a gated product writes nothing but a twin.
+func (l *lowering) makesTwin(o *op.GatedMatMul) bool {
+	return l.fused && !o.Gate.Type.IsFloat() && l.columns[o.Out] == 1 && !l.wanted[o.Out]
 }
 
 // lowerAttention appends what comes after keys and values are stored.
@@ -231,7 +237,7 @@ func (l *lowering) placeKV() error {
 		if l.opt.KV == op.Q8_0 {
 			unit = 32
 		}
-		if kv.HeadDim%unit != 0 || kv.HeadDim > 4*attendThreads {
+		if kv.HeadDim%unit != 0 || kv.HeadDim > min(2*attendFewThreads(l.e.dev), 4*flashThreads) {
 			return fmt.Errorf("vulkan: layer %d: a head dimension of %d with %v keys: %w", i, kv.HeadDim, l.opt.KV, op.ErrNotSupported)
 		}
 		bytes := 2 * halfBytes(l.opt.KV, kv)

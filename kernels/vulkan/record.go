@@ -28,6 +28,7 @@ const (
 // submissions of some of them.
 type recording struct {
 	pieces []C.VkCommandBuffer
+	size   int // steps of a piece at most
 	// each is what a piece takes, measured; 0: not known yet. Then pieces are submitted one by one.
 	each time.Duration
 }
@@ -43,19 +44,20 @@ func (r *recording) free(d *Device) {
 func (e *executable) recording(s shape) (*recording, error) {
 	if at := slices.Index(e.recorded, s); at >= 0 {
 		e.recorded = append(slices.Delete(e.recorded, at, at+1), s)
-		return e.recordings[s], nil
+		if r := e.recordings[s]; !e.tooFine(r) {
+			return r, nil
+		}
+		e.forget(len(e.recorded) - 1)
 	}
 	if len(e.recorded) == recordingsMax {
-		e.recordings[e.recorded[0]].free(e.dev)
-		delete(e.recordings, e.recorded[0])
-		e.recorded = slices.Delete(e.recorded, 0, 1)
+		e.forget(0)
 	}
-	r := &recording{}
 	w := recorder{d: e.dev, l: e.list(s), shape: s}
 	size := manySteps
 	if w.l.fused {
-		size = fewSteps
+		size = max(fewSteps, e.fewAtOnce)
 	}
+	r := &recording{size: size}
 	for from := 0; from < len(w.l.steps); from += size {
 		to := min(from+size, len(w.l.steps))
 		c, err := w.commands(func(c C.VkCommandBuffer) error {
@@ -74,6 +76,18 @@ func (e *executable) recording(s shape) (*recording, error) {
 	e.recordings[s] = r
 	e.recorded = append(e.recorded, s)
 	return r, nil
+}
+
+// tooFine reports whether r has more pieces than it needs: each costs the host 5 µs.
+func (e *executable) tooFine(r *recording) bool {
+	return len(r.pieces) > 1 && 2*r.size <= e.fewAtOnce
+}
+
+// forget frees the i-th recording.
+func (e *executable) forget(i int) {
+	e.recordings[e.recorded[i]].free(e.dev)
+	delete(e.recordings, e.recorded[i])
+	e.recorded = slices.Delete(e.recorded, i, i+1)
 }
 
 // recorder writes steps to command buffers, with barriers where they are needed.

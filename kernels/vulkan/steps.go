@@ -20,20 +20,19 @@ const (
 	// attention in splits. A row's bits are the same in all batches up to it.
 	fewRows = 8
 
-	// Threads of the workgroups. norm.comp has as many as few.comp, which may do the
-	// same, so that both add in the same order.
-	itemThreads   = 128
-	fewThreads    = 128
-	manyThreads   = 256
-	attendThreads = 128
+	// Threads of the workgroups; fewThreads is of few.comp, qkv.comp and norm.comp.
+	itemThreads  = 128
+	floatThreads = 128
+	manyThreads  = 256
 
 	manyTile     = 64   // rows of a workgroup of many.comp
 	manySide     = 16   // its columns are 1, 2 or 4 times so many
-	fewTile      = 2    // rows of a subgroup of few.comp
-	ownBlocksMax = 1024 // workgroups of few.comp that quantise for themselves
+	fewTile      = 2    // rows of a team of few.comp
+	fewSubgroups = 2048 // that keep a large GPU busy: with fewer units of rows, they share them
+	ownBlocksMax = 256  // workgroups of few.comp that quantise for themselves
 	chunkKeys    = 64   // of attention.glsl, like the next
 	splitsMax    = 32
-	groupMax     = 8 // query heads of a workgroup of attend.comp
+	groupMax     = 8 // query heads of a workgroup of attend_few.comp
 )
 
 // call is a dispatch as it is recorded; x is 0 if there is nothing to do.
@@ -148,7 +147,7 @@ func (l *lowering) rowCall(from, to op.Value, selects bool, weight []float32, ep
 			rows = l.e.batch.selected
 		}
 		return call{
-			shader: "norm", threads: fewThreads, constants: []uint32{flag(normed), flag(normed && l.wanted[to]), uint32(l.columns[to])},
+			shader: "norm", threads: l.e.dev.fewThreads(), constants: []uint32{flag(normed), flag(normed && l.wanted[to]), uint32(l.columns[to])},
 			push: push{}.address(l.float(from), l.float(to), l.e.weights.vector(weight), quants, meta, rows).number(l.p.Values[to].Width).float(eps),
 			x:    l.rows(to, s), y: 1, z: 1,
 		}
@@ -213,9 +212,9 @@ func (l *lowering) floatProduct(in, out op.Value, p product) func(s shape) call 
 		weight, up, upType := l.weightsOf(p)
 		to, bias, residual := l.ends(out, p)
 		return call{
-			shader: "floats", threads: fewThreads, constants: []uint32{uint32(p.weight.Type), upType, uint32(cols), flag(p.up != nil)},
+			shader: "floats", threads: floatThreads, constants: []uint32{uint32(p.weight.Type), upType, uint32(cols), flag(p.up != nil)},
 			push: push{}.address(weight, up, l.float(in), to, bias, residual).number(p.weight.Rows, p.weight.Cols/2, rows),
-			x:    ceil(p.weight.Rows, l.e.dev.subgroups(fewThreads)) * min(rows, 1), y: ceil(rows, cols), z: 1,
+			x:    ceil(p.weight.Rows, l.e.dev.subgroups(floatThreads)) * min(rows, 1), y: ceil(rows, cols), z: 1,
 		}
 	}
 }
@@ -224,41 +223,65 @@ func (l *lowering) floatProduct(in, out op.Value, p product) func(s shape) call 
 // a row, the last product's input, always goes by few.comp: its rows are few.
 func (l *lowering) quantProduct(in, out op.Value, p product) func(s shape) call {
 	return func(s shape) call {
-		rows, fine := l.rows(out, s), l.columns[in] == 2
-		cols := rows * l.columns[in]
-		atOnce := min(cols, fewRows)
-		weight, up, upType := l.weightsOf(p)
-		x, y, eps, columns := l.columnsOf(in, s, atOnce)
-		to, bias, residual := l.ends(out, p)
-		c := call{
-			push: push{}.address(weight, up, x, y, to, bias, residual).number(p.weight.Rows, groups(p.weight), cols).float(eps),
-			z:    1,
-		}
-		types := []uint32{uint32(p.weight.Type), upType}
+		rows := l.rows(out, s)
 		switch {
 		case rows == 0:
-		case fine || cols <= fewRows:
-			blocks, turns := ceil(p.weight.Rows, fewTile*l.e.dev.subgroups(fewThreads)), 1
-			if columns[0] != 0 { // each workgroup has work of its own before its first row
-				turns = ceil(blocks, ownBlocksMax)
-			}
-			c.shader, c.threads = "few", fewThreads
-			c.constants = append(append(types, uint32(atOnce), fewTile, uint32(turns), flag(p.up != nil), flag(fine)), columns...)
-			c.x, c.y = ceil(blocks, turns), ceil(cols, atOnce)
+			return call{}
+		case rows <= fewRows || l.columns[in] == 2:
+			return l.fewProduct(in, out, p, s)
 		default:
-			c.shader, c.threads = "many", manyThreads
-			each := 1
-			for each < 4 && cols > each*manySide {
-				each *= 2
-			}
-			c.constants = append(types, flag(p.up != nil), uint32(each))
-			tileRows := manyTile
-			if p.up != nil {
-				tileRows /= 2
-			}
-			c.x, c.y = ceil(p.weight.Rows, tileRows), ceil(cols, each*manySide)
+			return l.manyProduct(in, out, p, s)
 		}
-		return c
+	}
+}
+
+// fewProduct is few.comp. A gated product of the fused list writes its twin itself.
+func (l *lowering) fewProduct(in, out op.Value, p product, s shape) call {
+	fine := l.columns[in] == 2
+	cols := l.rows(out, s) * l.columns[in]
+	atOnce := min(cols, fewRows)
+	weight, up, upType := l.weightsOf(p)
+	x, y, eps, columns := l.columnsOf(in, s, atOnce)
+	to, bias, residual := l.ends(out, p)
+	threads := l.e.dev.fewThreads()
+	subgroup, subgroups, team, turns := int(l.e.dev.found.subgroup), l.e.dev.subgroups(threads), 1, 1
+	twin := p.up != nil && l.fused && l.columns[out] == 1 && !l.wanted[out] // see makesTwin
+	for !twin && team < subgroups && ceil(p.weight.Rows, fewTile)*team < fewSubgroups && groups(p.weight) > team*subgroup {
+		team *= 2
+	}
+	tile := fewTile * subgroups / team // rows of a turn
+	if columns[0] != 0 {               // each workgroup has work of its own before its first row
+		turns = ceil(ceil(p.weight.Rows, tile), ownBlocksMax)
+	}
+	if twin {
+		to, bias = l.twin(out)
+		perGroup := groupValues / tile
+		turns = ceil(turns, perGroup) * perGroup
+	}
+	constants := []uint32{uint32(p.weight.Type), upType, uint32(atOnce), fewTile, uint32(turns), flag(p.up != nil), flag(fine)}
+	constants = append(append(constants, columns...), uint32(team), flag(twin), flag(turns*ceil(groups(p.weight), team*subgroup) == 1))
+	return call{
+		shader: "few", threads: threads, constants: constants,
+		push: push{}.address(weight, up, x, y, to, bias, residual).number(p.weight.Rows, groups(p.weight), cols).float(eps),
+		x:    ceil(p.weight.Rows, tile*turns), y: ceil(cols, atOnce), z: 1,
+	}
+}
+
+func (l *lowering) manyProduct(in, out op.Value, p product, s shape) call {
+	cols, each, tileRows := l.rows(out, s), 1, manyTile
+	for each < 4 && cols > each*manySide {
+		each *= 2
+	}
+	if p.up != nil {
+		tileRows /= 2
+	}
+	weight, up, upType := l.weightsOf(p)
+	x, y := l.twin(in)
+	to, bias, residual := l.ends(out, p)
+	return call{
+		shader: "many", threads: manyThreads, constants: []uint32{uint32(p.weight.Type), upType, flag(p.up != nil), uint32(each)},
+		push: push{}.address(weight, up, x, y, to, bias, residual).number(p.weight.Rows, groups(p.weight), cols),
+		x:    ceil(p.weight.Rows, tileRows), y: ceil(cols, each*manySide), z: 1,
 	}
 }
 
@@ -334,13 +357,19 @@ func (l *lowering) attend(o *op.Attention) step {
 				return l.flashCall(o, many, s)
 			}
 			return call{
-				shader: "attend", threads: attendThreads, constants: append(l.pageConstants(o), uint32(o.QHeads), uint32(group), flag(false)),
-				push: l.pool(o).address(l.float(o.Q), l.float(o.Out), l.address(partialsMemory)).number(l.pageBytes()).float(o.Scale).number(s.rows),
+				shader: "attend_few", threads: attendFewThreads(l.e.dev), constants: append(l.pageConstants(o), uint32(o.QHeads), uint32(group)),
+				push: l.pool(o).address(l.float(o.Q), l.address(partialsMemory)).number(l.pageBytes()).float(o.Scale).number(s.rows),
 				x:    s.rows, y: o.Heads * blocks, z: s.splits,
 			}
 		},
 	}
 }
+
+// fewThreads are those of a workgroup that may norm a row: all who do must have as
+// many, so that they add in the same order. Eight subgroups of two rows each make half a group.
+func (d *Device) fewThreads() int { return min(8*int(d.found.subgroup), 256) }
+
+func attendFewThreads(d *Device) int { return min(16*int(d.found.subgroup), 256) }
 
 // attentionCost counts the keys and values that a batch reads, each sequence's
 // once, and the operations on them.

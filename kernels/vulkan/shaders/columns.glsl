@@ -4,30 +4,44 @@
 //   PROLOGUE  0: a twin; 1: floats to quantise; 2: floats to normalise and quantise;
 //             3: attention's splits to join and quantise
 //   OWN       PROLOGUE: words of shared memory for quants, COLS * groups * 8; else 1
-//   HEAD_DIM, ROW_HEADS  PROLOGUE 3: of the queries
+//   ROW_HEADS PROLOGUE 3: query heads
 #include "quantise.glsl"
 #include "norm.glsl"
 #include "attention.glsl"
 
-// Word j of a group of a column lies beside word j of the next group, which the next thread reads.
-shared uint own_words[OWN];
+// Four words of a group of a column lie beside those of the next group, which the next thread reads.
+shared uvec4 own_words[(OWN + 3) / 4];
 shared uvec2 own_meta[(OWN + 7) / 8];
 
+const uint ROW_FOURS = OWN / COLS; // 4 values each
+
 // make_columns quantises columns from the given one on; from is their floats and
-// with the norm's weight, or partials and with the rows' positions.
+// with the norm's weight, or partials and with the rows' positions. Its loops are not
+// unrolled: a step waits longer for instructions than for anything else.
 void make_columns(uint64_t from, uint64_t with, float eps, uint first, uint cols, uint groups)
 {
-	for (uint c = 0; c < COLS; c++) {
-		uint column = min(first + c, cols - 1), position = PROLOGUE == 3 ? Words(with).at[column] : 0;
-		Vectors x = Vectors(from + uint64_t(column) * groups * 128);
-		float scale = PROLOGUE == 2 ? norm_scale(x, groups * 32, eps) : 1;
-		for (uint i = thread(); i < groups * 8; i += THREADS) {
-			vec4 v = PROLOGUE == 3 ? merged(from, cols, column, position, ROW_HEADS, HEAD_DIM / 4, i) : x.at[i];
-			if (PROLOGUE == 2) v = v * scale * Vectors(with).at[i];
-			Quantised q = quantise(v);
-			own_words[(c * 8 + i % 8) * groups + i / 8] = q.word;
-			if (i % 8 == 0) own_meta[c * groups + i / 8] = q.meta;
+	vec4 weight = vec4(1);
+	if (PROLOGUE == 2) {
+		weight = Vectors(with).at[thread() % ROW_FOURS];
+		[[dont_unroll]] for (uint c = 0; c < COLS; c++) norm_add(c, Vectors(from + uint64_t(min(first + c, cols - 1)) * groups * 128), groups * 32);
+		barrier();
+	}
+	uint position = PROLOGUE == 3 ? Words(with).at[min(first, cols - 1)] : 0;
+	[[dont_unroll]] for (uint item = thread(); item < ROW_FOURS * COLS; item += THREADS) {
+		uint c = COLS == 1 ? 0 : item / ROW_FOURS, i = COLS == 1 ? item : item % ROW_FOURS, column = min(first + c, cols - 1);
+		vec4 v;
+		if (PROLOGUE == 3 && COLS > 1) position = Words(with).at[column];
+		if (PROLOGUE == 3) v = merged(from, cols, column, position, ROW_HEADS, ROW_FOURS / ROW_HEADS, i);
+		else v = Vectors(from + uint64_t(column) * groups * 128).at[i];
+		if (PROLOGUE == 2) {
+			v = v * norm_scale(c, groups * 32, eps) * weight;
+			weight = Vectors(with).at[(item + THREADS) % ROW_FOURS];
 		}
+		Quantised q = quantise(v);
+		// One of four threads writes for them: to write one word of a vector may be to write all.
+		uvec4 words = uvec4(q.word, subgroupShuffleXor(q.word, 1), subgroupShuffleXor(q.word, 2), subgroupShuffleXor(q.word, 3));
+		if (i % 4 == 0) own_words[(2 * c + i % 8 / 4) * groups + i / 8] = words;
+		if (i % 8 == 0) own_meta[c * groups + i / 8] = q.meta;
 	}
 	barrier();
 }
@@ -37,7 +51,11 @@ Twin column_group(uint64_t quants, uint64_t meta, uint first, uint c, uint cols,
 {
 	if (PROLOGUE == 0) return load_twin(quants, meta, min(first + c, cols - 1) * groups + g);
 	Twin t;
-	[[unroll]] for (uint j = 0; j < 8; j++) t.q[j] = own_words[(c * 8 + j) * groups + g];
+	uvec4 a = own_words[2 * c * groups + g], b = own_words[(2 * c + 1) * groups + g];
+	[[unroll]] for (uint j = 0; j < 4; j++) {
+		t.q[j] = a[j];
+		t.q[4 + j] = b[j];
+	}
 	set_meta(t, own_meta[c * groups + g]);
 	return t;
 }

@@ -1,9 +1,13 @@
 #version 460
 // Products of quantised weights with a few columns, for decode: bound by how fast
-// weights are read. A subgroup takes ROWS rows of the matrix, TURNS times; its
-// threads take groups of k in turn, so that they read 16 consecutive bytes each,
-// and add up what they have at the end. GATED: silu(gate) * up of two matrices.
-// FINE: two columns of the twin make one.
+// weights are read. TEAM subgroups take ROWS rows of the matrix, TURNS times; their
+// threads take groups of k in turn, so that they read 16 consecutive bytes each, and
+// add up what they have at the end. The next group of each row is on its way while
+// one is used, the first while the columns are made; what is fetched is fetched
+// whether it is needed or not, for a load behind a branch is waited for where the
+// branch ends. GATED: silu(gate) * up of two matrices. FINE: two columns of the twin
+// make one. TWIN: what comes out is written quantised; a workgroup's turns make whole
+// groups of 32 rows then.
 #include "base.glsl"
 #include "weights.glsl"
 #include "twin.glsl"
@@ -18,58 +22,137 @@ layout(constant_id = 7) const bool GATED = false;
 layout(constant_id = 8) const bool FINE = false;
 layout(constant_id = 9) const uint PROLOGUE = 0;
 layout(constant_id = 10) const uint OWN = 1;
-layout(constant_id = 11) const uint HEAD_DIM = 64;
-layout(constant_id = 12) const uint ROW_HEADS = 14;
+layout(constant_id = 11) const uint ROW_HEADS = 14;
+layout(constant_id = 12) const uint TEAM = 1;
+layout(constant_id = 13) const bool TWIN = false;
+layout(constant_id = 14) const bool ONCE = false; // a thread has one group of each row, and one turn
 #include "columns.glsl"
 
 layout(push_constant) uniform Push {
 	uint64_t weight, up; // up: GATED
 	uint64_t x, y;       // quants and meta; PROLOGUE: what make_columns takes
-	uint64_t to, bias, residual;
+	uint64_t to, bias, residual; // TWIN: to and bias are quants and meta
 	uint rows, groups, cols; // cols: of the twin
 	float eps;
 };
 
-// sums is for each row and column, of weight and then of up.
+const uint SUBGROUPS = THREADS / SUBGROUP, LANES = TEAM * SUBGROUP;
 const uint OUTPUTS = ROWS * COLS;
-float sums[2 * OUTPUTS];
 
-void add(uint type, Weight w, uint at, uint first, uint g, Twin x[COLS])
+float sums[2 * OUTPUTS]; // for each row and column, of weight and then of up
+
+shared vec2 team_sums[SUBGROUPS];
+shared float outputs[TWIN ? 32 * COLS : 1];
+
+// Place is a team's first row and a thread's group in a turn.
+struct Place { uint first, g; };
+
+Raw raw[4 * ROWS]; // of two groups each rows of weight, and then of up
+
+void fetch(uint d, Place p)
 {
-	Group group[ROWS];
-	[[unroll]] for (uint r = 0; r < ROWS; r++) group[r] = load_group(type, w, min(first + r, rows - 1), g);
-	[[unroll]] for (uint r = 0; r < ROWS; r++)
-		[[unroll]] for (uint c = 0; c < COLS; c++) {
-			uint i = at + r * COLS + c;
-			sums[i] = add_group(type, group[r], x[c], sums[i]);
-		}
+	uint g = min(p.g, groups - 1);
+	[[unroll]] for (uint r = 0; r < ROWS; r++) {
+		uint row = min(p.first + r, rows - 1), at = d * 2 * ROWS + r;
+		raw[at] = load_raw(TYPE, Weight(weight, rows, groups), row, g);
+		if (GATED) raw[at + ROWS] = load_raw(UP_TYPE, Weight(up, rows, groups), row, g);
+	}
 }
 
-void turn(uint first, uint col)
+void add(uint d, uint first, uint col, uint g)
 {
-	[[unroll]] for (uint i = 0; i < 2 * OUTPUTS; i++) sums[i] = 0;
-	for (uint g = gl_SubgroupInvocationID; g < groups; g += SUBGROUP) {
-		Twin t[COLS];
-		[[unroll]] for (uint c = 0; c < COLS; c++) t[c] = column_group(x, y, col, c, cols, groups, g);
-		add(TYPE, Weight(weight, rows, groups), 0, first, g, t);
-		if (GATED) add(UP_TYPE, Weight(up, rows, groups), OUTPUTS, first, g, t);
+	if (g >= groups) return;
+	Group of[ROWS], from_up[ROWS];
+	[[unroll]] for (uint r = 0; r < ROWS; r++) {
+		uint i = min(first + r, rows - 1) * groups + g, at = d * 2 * ROWS + r;
+		of[r] = unpacked(TYPE, raw[at], i);
+		if (GATED) from_up[r] = unpacked(UP_TYPE, raw[at + ROWS], i);
 	}
-	const uint columns = FINE ? 2 : 1;
-	[[unroll]] for (uint r = 0; r < ROWS; r++)
-		[[unroll]] for (uint c = 0; c < COLS; c += columns) {
-			uint i = r * COLS + c;
-			float sum = sums[i];
-			if (FINE) sum += sums[i + columns - 1];
-			sum = subgroupAdd(sum);
-			if (GATED) sum = silu(sum) * subgroupAdd(sums[OUTPUTS + i]);
-			if (gl_SubgroupInvocationID == 0 && first + r < rows && col + c < cols)
-				finish(to, bias, residual, rows, first + r, (col + c) / columns, sum);
+	[[unroll]] for (uint c = 0; c < COLS; c++) {
+		Twin t = column_group(x, y, col, c, cols, groups, g);
+		[[unroll]] for (uint r = 0; r < ROWS; r++) {
+			uint at = r * COLS + c;
+			sums[at] = add_group(TYPE, of[r], t, sums[at]);
+			if (GATED) sums[OUTPUTS + at] = add_group(UP_TYPE, from_up[r], t, sums[OUTPUTS + at]);
 		}
+	}
+}
+
+// write finishes a turn: a thread of a team's first subgroup has an output.
+void write(uint first, uint col, uint team)
+{
+	const uint columns = FINE ? 2 : 1;
+	uint lane = gl_SubgroupInvocationID;
+	[[unroll]] for (uint i = 0; i < OUTPUTS; i += columns) {
+		float sum = sums[i], up = 0;
+		if (FINE) sum += sums[i + columns - 1];
+		sum = subgroupAdd(sum);
+		if (GATED) up = subgroupAdd(sums[OUTPUTS + i]);
+		if (TEAM > 1) {
+			barrier(); // what was there before has been read
+			if (lane == 0) team_sums[gl_SubgroupID] = vec2(sum, up);
+			barrier();
+			vec2 all = vec2(0);
+			for (uint s = 0; s < TEAM; s++) all += team_sums[team * TEAM + s];
+			sum = all.x;
+			up = all.y;
+		}
+		if (GATED) sum = silu(sum) * up;
+		uint row = first + i / COLS, c = i % COLS;
+		if (lane > 0 || gl_SubgroupID % TEAM > 0) continue;
+		if (TWIN) outputs[c * 32 + row % 32] = row < rows ? sum : 0;
+		else if (row < rows && col + c < cols) finish(to, bias, residual, rows, row, (col + c) / columns, sum);
+	}
+	if (!TWIN || (first + ROWS * (SUBGROUPS - team)) % 32 != 0) return; // a group is complete after all teams' rows
+	barrier();
+	[[dont_unroll]] for (uint i = thread(); i < COLS * 8; i += THREADS) {
+		vec4 v = vec4(outputs[4 * i], outputs[4 * i + 1], outputs[4 * i + 2], outputs[4 * i + 3]);
+		Quantised q = quantise(v);
+		uint at = min(col + i / 8, cols - 1) * ((rows + 31) / 32) + first / 32;
+		Words(to).at[8 * at + i % 8] = q.word;
+		if (i % 8 == 0) Pairs(bias).at[at] = q.meta;
+	}
+	barrier();
+}
+
+void advance(inout Place p, uint lane)
+{
+	p.g += LANES;
+	if (p.g - lane < groups) return;
+	p.g = lane;
+	p.first += SUBGROUPS / TEAM * ROWS;
+}
+
+// use adds the group that was fetched, finishes the turn if it is its last, and goes on.
+void use(uint d, uint col, uint team, uint lane, inout Place p)
+{
+	add(d, p.first, col, p.g);
+	if (p.g - lane + LANES >= groups) {
+		write(p.first, col, team);
+		[[unroll]] for (uint i = 0; i < 2 * OUTPUTS; i++) sums[i] = 0;
+	}
+	advance(p, lane);
 }
 
 void main()
 {
-	uint first = (gl_WorkGroupID.x * (THREADS / SUBGROUP) + gl_SubgroupID) * ROWS * TURNS, col = gl_WorkGroupID.y * COLS;
+	uint team = gl_SubgroupID / TEAM, lane = gl_SubgroupID % TEAM * SUBGROUP + gl_SubgroupInvocationID, col = gl_WorkGroupID.y * COLS;
+	uint total = ONCE ? 1 : TURNS * ((groups + LANES - 1) / LANES);
+	// Turns follow each other, so that those of a TWIN make groups.
+	Place at = Place((gl_WorkGroupID.x * (SUBGROUPS / TEAM) * TURNS + team) * ROWS, lane), ahead = at;
+	fetch(0, ahead);
 	if (PROLOGUE != 0) make_columns(x, y, eps, col, cols, groups);
-	for (uint t = 0; t < TURNS && first < rows; t++, first += ROWS) turn(first, col);
+	[[unroll]] for (uint i = 0; i < 2 * OUTPUTS; i++) sums[i] = 0;
+	if (ONCE) {
+		use(0, col, team, lane, at);
+		return;
+	}
+	[[dont_unroll]] for (uint k = 0; k < total; k += 2) {
+		advance(ahead, lane);
+		fetch(1, ahead);
+		use(0, col, team, lane, at);
+		advance(ahead, lane);
+		fetch(0, ahead);
+		if (k + 1 < total) use(1, col, team, lane, at);
+	}
 }

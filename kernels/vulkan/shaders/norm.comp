@@ -3,6 +3,7 @@
 // 2019), the quantised twin, both, or neither.
 #include "base.glsl"
 #include "quantise.glsl"
+const uint COLS = 1;
 #include "norm.glsl"
 
 layout(constant_id = 2) const bool NORM = true;
@@ -20,7 +21,11 @@ void main()
 {
 	uint row = gl_WorkGroupID.x, source = rows == 0 ? row : Words(rows).at[row];
 	Vectors x = Vectors(from + uint64_t(source) * width * 4), y = Vectors(to + uint64_t(row) * width * 4);
-	float scale = NORM ? norm_scale(x, width, eps) : 1;
+	if (NORM) {
+		norm_add(0, x, width);
+		barrier();
+	}
+	float scale = NORM ? norm_scale(0, width, eps) : 1;
 	// All 8 threads of a group go on or none: width is a multiple of 32.
 	for (uint i = thread(); i < width / 4; i += THREADS) {
 		vec4 v = x.at[i];

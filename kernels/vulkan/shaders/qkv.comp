@@ -17,7 +17,7 @@ layout(constant_id = 10) const uint PROLOGUE = 0;
 layout(constant_id = 11) const uint OWN = 1;
 layout(constant_id = 12) const uint PAIRS = 32; // rotated in a head
 layout(constant_id = 13) const bool ADJACENT = false;
-const uint HEAD_DIM = 64, ROW_HEADS = 1; // of PROLOGUE 3, which queries never have
+const uint ROW_HEADS = 1; // of PROLOGUE 3, which queries never have
 #include "columns.glsl"
 
 layout(push_constant) uniform Push {
@@ -40,54 +40,90 @@ uvec2 dims(uint p, uint part)
 	return uvec2(p, p + PAIRS);
 }
 
-void add(uint type, Weight w, uvec2 row, uint g, Twin t[COLS])
+Raw[2] fetch(uint type, Weight w, uvec2 row, uint g)
 {
-	[[unroll]] for (uint r = 0; r < 2; r++) {
-		Group group = load_group(type, w, row[r], g);
-		[[unroll]] for (uint c = 0; c < COLS; c++) sums[r * COLS + c] = add_group(type, group, t[c], sums[r * COLS + c]);
+	return Raw[2](load_raw(type, w, row.x, min(g, groups - 1)), load_raw(type, w, row.y, min(g, groups - 1)));
+}
+
+void add(uint type, uvec2 row, uint g, Raw raw[2])
+{
+	Group a = unpacked(type, raw[0], row.x * groups + g), b = unpacked(type, raw[1], row.y * groups + g);
+	[[unroll]] for (uint c = 0; c < COLS; c++) {
+		Twin t = column_group(x, y, 0, c, cols, groups, g);
+		sums[c] = add_group(type, a, t, sums[c]);
+		sums[COLS + c] = add_group(type, b, t, sums[COLS + c]);
 	}
 }
 
-// keep writes a finished value of a row's key or value.
-void keep(uint row, uint part, uint head, uint dim, float value)
+// Finish is what finishing a row's two values needs, which is on its way early too.
+struct Finish {
+	vec2 bias, turn;
+	uint64_t half_base; // of keys or values in the row's page
+	uint in_page;       // where the head begins there
+};
+
+Finish fetch_finish(uint row, uint part, uint head, uint pair, uvec2 at)
 {
-	uint position = Words(pool.positions).at[row], i = (position % PAGE_TOKENS * HEADS + head) * DIM + dim;
-	uint64_t half_base = page_of(pool, page_bytes, row, position) + (part == 2 ? half_bytes() : 0);
-	if (KV == F32) Floats(half_base).at[i] = value;
-	else Halves(half_base).at[i] = uint16_t(round_half(value));
+	Finish f;
+	f.bias = vec2(0);
+	if (biases[part] != 0) f.bias = vec2(Floats(biases[part]).at[at.x], Floats(biases[part]).at[at.y]);
+	f.turn = vec2(1, 0);
+	if (part < 2 && pair < PAIRS) f.turn = uintBitsToFloat(Pairs(turns).at[row * PAIRS + pair]);
+	if (part == 0) return f;
+	uint position = Words(pool.positions).at[row];
+	f.half_base = page_of(pool, page_bytes, row, position) + (part == 2 ? half_bytes() : 0);
+	f.in_page = (position % PAGE_TOKENS * HEADS + head) * DIM;
+	return f;
+}
+
+void finish(Finish f, uint row, uint part, uvec2 at, uvec2 dim, vec2 v)
+{
+	v += f.bias;
+	if (part < 2) v = vec2(v.x * f.turn.x - v.y * f.turn.y, v.y * f.turn.x + v.x * f.turn.y);
+	[[unroll]] for (uint i = 0; i < 2; i++)
+		if (part == 0) Floats(to).at[row * Q_HEADS * DIM + at[i]] = v[i];
+		else if (KV == F32) Floats(f.half_base).at[f.in_page + dim[i]] = v[i];
+		else Halves(f.half_base).at[f.in_page + dim[i]] = uint16_t(round_half(v[i]));
+}
+
+Raw[2] fetch_part(uint part, uint rows, uvec2 row, uint g)
+{
+	Weight w = Weight(weights[part], rows, groups);
+	if (part == 0 || Q_TYPE == K_TYPE && (part == 1 || Q_TYPE == V_TYPE)) return fetch(Q_TYPE, w, row, g);
+	if (part == 1) return fetch(K_TYPE, w, row, g);
+	return fetch(V_TYPE, w, row, g);
+}
+
+void add_part(uint part, uvec2 row, uint g, Raw raw[2])
+{
+	if (part == 0 || Q_TYPE == K_TYPE && (part == 1 || Q_TYPE == V_TYPE)) add(Q_TYPE, row, g, raw);
+	else if (part == 1) add(K_TYPE, row, g, raw);
+	else add(V_TYPE, row, g, raw);
 }
 
 void main()
 {
-	uint pair = gl_WorkGroupID.x * (THREADS / SUBGROUP) + gl_SubgroupID, head = pair / (DIM / 2);
-	if (PROLOGUE != 0) make_columns(x, y, eps, 0, cols, groups);
-	if (head >= Q_HEADS + 2 * HEADS) return;
+	uint lane = gl_SubgroupInvocationID, pair = gl_WorkGroupID.x * (THREADS / SUBGROUP) + gl_SubgroupID, head = pair / (DIM / 2);
+	bool some = head < Q_HEADS + 2 * HEADS;
 	uint part = head < Q_HEADS ? 0 : head < Q_HEADS + HEADS ? 1 : 2;
 	head -= part == 0 ? 0 : part == 1 ? Q_HEADS : Q_HEADS + HEADS;
 	uvec2 dim = dims(pair % (DIM / 2), part), row = head * DIM + dim;
 	uint rows = (part == 0 ? Q_HEADS : HEADS) * DIM;
+	if (!some) part = head = 0; // it goes along, and writes nothing
+	row = some ? row : uvec2(0);
+	Finish f = fetch_finish(min(lane, cols - 1), part, head, pair % (DIM / 2), row);
 	[[unroll]] for (uint i = 0; i < 2 * COLS; i++) sums[i] = 0;
-	for (uint g = gl_SubgroupInvocationID; g < groups; g += SUBGROUP) {
-		Twin t[COLS];
-		[[unroll]] for (uint c = 0; c < COLS; c++) t[c] = column_group(x, y, 0, c, cols, groups, g);
-		if (part == 0) add(Q_TYPE, Weight(weights[0], rows, groups), row, g, t);
-		else if (part == 1) add(K_TYPE, Weight(weights[1], rows, groups), row, g, t);
-		else add(V_TYPE, Weight(weights[2], rows, groups), row, g, t);
+	Raw raw[2] = fetch_part(part, rows, row, lane);
+	if (PROLOGUE != 0) make_columns(x, y, eps, 0, cols, groups);
+	[[dont_unroll]] for (uint g = lane; g - lane < groups; g += SUBGROUP) {
+		Raw next[2] = fetch_part(part, rows, row, g + SUBGROUP);
+		if (g < groups) add_part(part, row, g, raw);
+		raw = next;
 	}
+	vec2 mine = vec2(0); // a thread's row, the first threads have one
 	[[unroll]] for (uint c = 0; c < COLS; c++) {
 		vec2 v = vec2(subgroupAdd(sums[c]), subgroupAdd(sums[COLS + c]));
-		if (gl_SubgroupInvocationID != 0 || c >= cols) continue;
-		if (biases[part] != 0) v += vec2(Floats(biases[part]).at[row.x], Floats(biases[part]).at[row.y]);
-		if (part < 2 && pair % (DIM / 2) < PAIRS) {
-			vec2 turn = uintBitsToFloat(Pairs(turns).at[c * PAIRS + pair % (DIM / 2)]);
-			v = vec2(v.x * turn.x - v.y * turn.y, v.y * turn.x + v.x * turn.y);
-		}
-		if (part == 0) {
-			Floats(to).at[c * rows + row.x] = v.x;
-			Floats(to).at[c * rows + row.y] = v.y;
-		} else {
-			keep(c, part, head, dim.x, v.x);
-			keep(c, part, head, dim.y, v.y);
-		}
+		if (lane == c) mine = v;
 	}
+	if (some && lane < cols) finish(f, lane, part, row, dim, mine);
 }

@@ -24,7 +24,7 @@ Quantised quantise(vec4 v)
 	}
 	bool some = largest > 1e-30; // else 1 / step is not finite, and the group as good as 0
 	float best = 0, step = 0, inverse = 0;
-	[[unroll]] for (int level = 0; level < LEVELS; level++) {
+	[[dont_unroll]] for (int level = 0; level < LEVELS; level++) {
 		float s = some ? largest / float(127 - level) : 0, inv = some ? float(127 - level) / largest : 0;
 		vec4 left = v - roundEven(v * inv) * s;
 		float error = dot(left, left);

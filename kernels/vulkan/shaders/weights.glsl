@@ -38,43 +38,58 @@ uint high_bytes(uint type)
 	return 0;
 }
 
-void load_quants(uint type, uint64_t base, uint64_t n, uint i, out uint q[8])
+// Raw is a group as it lies in memory, so that many can be on their way at once.
+struct Raw {
+	uvec4 low;     // nibbles, or the first 16 bytes of Q8_0
+	uvec4 high;    // the plane behind them, as far as the type has one
+	uint d, scale; // of the planes of scales
+};
+
+bool has_super(uint type) { return type == Q4_K || type == Q5_K || type == Q6_K; }
+
+Raw load_raw(uint type, Weight w, uint row, uint g)
 {
-	uvec4 low = Quads(base).at[i];
-	uint64_t high = base + n * 16;
-	if (type == Q8_0) {
-		uvec4 rest = Quads(high).at[i];
-		[[unroll]] for (int j = 0; j < 4; j++) {
-			q[j] = low[j];
-			q[4 + j] = rest[j];
-		}
-		return;
+	Raw r;
+	uint i = row * w.groups + g;
+	uint64_t n = uint64_t(w.rows) * w.groups, high = w.base + n * 16, scales = high + n * high_bytes(type);
+	r.low = Quads(w.base).at[i];
+	r.high = uvec4(0);
+	if (high_bytes(type) == 16) r.high = Quads(high).at[i];
+	if (high_bytes(type) == 8) r.high.xy = Pairs(high).at[i];
+	if (high_bytes(type) == 4) r.high.x = Words(high).at[i];
+	if (has_super(type)) {
+		r.d = Words(scales).at[i >> 3]; // of 8 groups
+		r.scale = Words(scales + n / 8 * 4).at[i >> 1];
+	} else {
+		r.d = 0;
+		r.scale = Words(scales).at[has_offset(type) ? i : i >> 1];
 	}
-	[[unroll]] for (int j = 0; j < 4; j++) {
-		q[j] = low[j] & 0x0f0f0f0fu;
-		q[4 + j] = low[j] >> 4 & 0x0f0f0f0fu;
-	}
-	if (type == Q5_0 || type == Q5_1 || type == Q5_K) {
-		uint bits = Words(high).at[i];
-		[[unroll]] for (int j = 0; j < 8; j++) q[j] |= (bits >> j & 0x01010101u) << 4;
-	}
-	if (type == Q6_K) {
-		uvec2 bits = Pairs(high).at[i];
-		[[unroll]] for (int j = 0; j < 8; j++) q[j] |= (bits[j / 4] >> 2 * (j % 4) & 0x03030303u) << 4;
-	}
+	return r;
 }
 
-Group load_group(uint type, Weight w, uint row, uint g)
+// unpacked is raw group i of a matrix.
+Group unpacked(uint type, Raw raw, uint i)
 {
 	Group r;
-	uint i = row * w.groups + g;
-	uint64_t n = uint64_t(w.rows) * w.groups;
-	load_quants(type, w.base, n, i, r.q);
-	uint64_t scales = w.base + n * (16 + high_bytes(type));
+	if (type == Q8_0) {
+		[[unroll]] for (int j = 0; j < 4; j++) {
+			r.q[j] = raw.low[j];
+			r.q[4 + j] = raw.high[j];
+		}
+	} else {
+		[[unroll]] for (int j = 0; j < 4; j++) {
+			r.q[j] = raw.low[j] & 0x0f0f0f0fu;
+			r.q[4 + j] = raw.low[j] >> 4 & 0x0f0f0f0fu;
+		}
+	}
+	if (high_bytes(type) == 4)
+		[[unroll]] for (int j = 0; j < 8; j++) r.q[j] |= (raw.high.x >> j & 0x01010101u) << 4;
+	if (high_bytes(type) == 8)
+		[[unroll]] for (int j = 0; j < 8; j++) r.q[j] |= (raw.high[j / 4] >> 2 * (j % 4) & 0x03030303u) << 4;
 	r.offset = 0;
-	if (type == Q4_K || type == Q5_K || type == Q6_K) {
-		vec2 d = unpackHalf2x16(Words(scales).at[i >> 3]); // of 8 groups
-		uint s = Words(scales + n / 8 * 4).at[i >> 1] >> 16 * (i & 1);
+	vec2 d = unpackHalf2x16(has_super(type) ? raw.d : raw.scale);
+	if (has_super(type)) {
+		uint s = raw.scale >> 16 * (i & 1);
 		if (type == Q6_K) {
 			r.scale = d.x * float(bitfieldExtract(int(s), 0, 8));
 			r.scale2 = d.x * float(bitfieldExtract(int(s), 8, 8));
@@ -83,14 +98,15 @@ Group load_group(uint type, Weight w, uint row, uint g)
 			r.offset = d.y * float(s >> 8 & 255u);
 		}
 	} else if (has_offset(type)) {
-		vec2 d = unpackHalf2x16(Words(scales).at[i]);
 		r.scale = r.scale2 = d.x;
 		r.offset = -d.y;
 	} else {
-		r.scale = r.scale2 = half_value(Words(scales).at[i >> 1] >> 16 * (i & 1));
+		r.scale = r.scale2 = (i & 1) == 0 ? d.x : d.y;
 	}
 	return r;
 }
+
+Group load_group(uint type, Weight w, uint row, uint g) { return unpacked(type, load_raw(type, w, row, g), row * w.groups + g); }
 
 // float_pair is values 2i and 2i+1 of a float matrix.
 vec2 float_pair(uint type, uint64_t base, uint i)
