@@ -59,13 +59,15 @@ func attentionNotFinite(t *testing.T, d op.Device) {
 	for _, kv := range []op.DType{op.F32, op.F16} {
 		for _, reader := range []op.DType{op.F32, op.Q8_0} {
 			for _, bad := range []string{"key", "value"} {
-				notFiniteAmong(t, d, kv, reader, bad)
+				notFiniteAmong(t, d, kv, reader, bad, 0)
+				notFiniteAmong(t, d, kv, reader, bad, 20)
 			}
 		}
 	}
 }
 
-func notFiniteAmong(t *testing.T, d op.Device, kv, reader op.DType, bad string) {
+// notFiniteAmong has 8 rows and more of a third sequence.
+func notFiniteAmong(t *testing.T, d op.Device, kv, reader op.DType, bad string, more int) {
 	opt := defaults
 	opt.KV = kv
 	s := newSource(3)
@@ -80,7 +82,7 @@ func notFiniteAmong(t *testing.T, d op.Device, kv, reader op.DType, bad string) 
 	}
 	q, k, v := embed("query"), embed("key"), embed("value")
 	out := b.Name(b.Attention(q, k, v, 32), "out") // (rows, 2 * 32)
-	p, err := b.Program(b.MatMul(b.Select(out), s.weight(reader, vocab, width), nil))
+	p, err := b.Program(b.Select(b.MatMul(out, s.weight(reader, vocab, width), nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,9 +90,10 @@ func notFiniteAmong(t *testing.T, d op.Device, kv, reader op.DType, bad string) 
 	// The row before the bad one ends in the middle of a pair of positions.
 	const at = 3
 	rows := append(sequence(0, 0, []int32{9, 10, 11, 5, 12}), sequence(1, 0, []int32{13, 14, 15})...)
-	got := m.tapped(rows, []int32{0}, []int32{1})["out"]
+	rows = append(rows, sequence(2, 0, s.tokens(more, 4))...)
+	got := m.tapped(rows, []int32{0}, []int32{1}, []int32{2})["out"]
 	rows[at].Token = 30
-	clean := m.tapped(rows, []int32{0}, []int32{1})["out"]
+	clean := m.tapped(rows, []int32{0}, []int32{1}, []int32{2})["out"]
 	for i := range rows {
 		reads := i >= at && i < 5
 		for k := range width {

@@ -23,7 +23,7 @@ type Tolerance struct {
 	// two levels, a device may take the other.
 	AttentionF16, AttentionQ8 float64
 	// Added where quantised weights read the output and pages are not F32: a device
-	// may keep V and the weights of positions in BF16.
+	// may keep V and the weights of positions in BF16, or queries in F16.
 	AttentionCoarse float64
 	// With weights in F32, F16 or BF16, or inputs on a grid; and with quantised weights.
 	MatMulFloat, MatMulQuant float64
@@ -69,20 +69,41 @@ var Tolerances = map[string]Tolerance{
 		// values are twice as far from the mean.
 		GatedFloat: 4 * 3e-5, GatedQuant: 4 * 6 * 0.0129,
 	},
-	"vulkan": {
-		Regroups: true, // decode cuts a sum over a subgroup's threads, prefill adds along k
-		// Vulkan lets a square root and a quotient be off by 2.5 u each, and the sum
-		// over 8 to 64 threads is one of the shorter ones.
-		Norm: 20 * u,
-		Rope: 5 * u,
-		// As on the CPU; Vulkan's exp is off by 3 + 2 |x| times 2u, for |x| up to 10
-		// in what counts, which is 3e-6.
-		Attention:    3e-5,
-		AttentionF16: 2e-3, AttentionQ8: 4.0 / 127,
-		// The same twins of activations as on the CPU.
-		MatMulFloat: 3e-5, MatMulQuant: 6 * 0.0129, LogitsQuant: 6*0.0129/254 + 2*3e-5,
-		GatedFloat: 4 * 3e-5, GatedQuant: 4 * 6 * 0.0129,
-	},
+	"vulkan": vulkan,
+	// With cooperative matrices a query, a weight and a value are rounded to f16, each by
+	// at most 2^-11 of it, or 2^-10 where a driver rounds toward zero. A weight's error
+	// is that of its score, which is as large as a query's times a key's of some dims, and
+	// a value is up to 4 times the mean.
+	"vulkan, spirv matrix": vulkan.withCoarse(2 * 4.0 / 1024),
+}
+
+var vulkan = Tolerance{
+	Regroups: true, // decode cuts a sum over a subgroup's threads, prefill adds along k
+	// Vulkan lets a square root and a quotient be off by 2.5 u each, and the sum
+	// over 8 to 64 threads is one of the shorter ones.
+	Norm: 20 * u,
+	Rope: 5 * u,
+	// As on the CPU; Vulkan's exp is off by 3 + 2 |x| times 2u, for |x| up to 10
+	// in what counts, which is 3e-6.
+	Attention:    3e-5,
+	AttentionF16: 2e-3, AttentionQ8: 4.0 / 127,
+	// The same twins of activations as on the CPU.
+	MatMulFloat: 3e-5, MatMulQuant: 6 * 0.0129, LogitsQuant: 6*0.0129/254 + 2*3e-5,
+	GatedFloat: 4 * 3e-5, GatedQuant: 4 * 6 * 0.0129,
+}
+
+func (tolerance Tolerance) withCoarse(attention float64) Tolerance {
+	tolerance.AttentionCoarse = attention
+	return tolerance
+}
+
+// toleranceOf is the row of a device, or that of its set of kernels where it has one.
+func toleranceOf(d op.Device) (tolerance Tolerance, ok bool) {
+	if tolerance, ok = Tolerances[d.Name()+", "+d.Info().ISA]; ok {
+		return tolerance, true
+	}
+	tolerance, ok = Tolerances[d.Name()]
+	return tolerance, ok
 }
 
 const u = 1.0 / (1 << 24)

@@ -37,9 +37,10 @@ type batchMemory struct {
 	region                                      *region
 	tokens, positions, starts, selected, table  uint64
 	ropes                                       []uint64 // per table (RowsMax, pairs): cos and sin
+	tiles                                       []uint64 // per table (RowsMax): first row and how many
 	tokensAt, positionsAt, startsAt, selectedAt int
 	tableAt, tableMax                           int
-	ropesAt                                     []int
+	ropesAt, tilesAt                            []int
 }
 
 // Compile lowers p, copies its weights to the GPU and allocates all that its
@@ -134,6 +135,9 @@ func (e *executable) allocateBatch() (err error) {
 	for _, freqs := range e.ropes() {
 		b.ropesAt = append(b.ropesAt, l.add(8*n*len(freqs)))
 	}
+	for range e.plain.tiles { // each row may be alone
+		b.tilesAt = append(b.tilesAt, l.add(8*n))
+	}
 	// Each row may be of another sequence with a table for every position.
 	b.tableMax = n * ceil(e.p.MaxTokens, op.PageTokens)
 	b.tableAt = l.add(4 * b.tableMax)
@@ -145,6 +149,9 @@ func (e *executable) allocateBatch() (err error) {
 	b.tokens, b.positions, b.starts, b.selected, b.table = at(b.tokensAt), at(b.positionsAt), at(b.startsAt), at(b.selectedAt), at(b.tableAt)
 	for _, offset := range b.ropesAt {
 		b.ropes = append(b.ropes, at(offset))
+	}
+	for _, offset := range b.tilesAt {
+		b.tiles = append(b.tiles, at(offset))
 	}
 	return nil
 }
@@ -224,11 +231,12 @@ func (e *executable) load(b *op.Batch) (shape, error) {
 	tokens, positions := words[int32](m.region, m.tokensAt, n), words[int32](m.region, m.positionsAt, n)
 	starts, selected := words[uint32](m.region, m.startsAt, n), words[int32](m.region, m.selectedAt, n)
 	table := words[int32](m.region, m.tableAt, m.tableMax)
-	s := shape{rows: n, splits: 1}
-	used, start := 0, 0
+	s := shape{rows: n, splits: 1, runs: 1}
+	used, start, runs := 0, 0, 0
 	for i, r := range b.Rows {
 		if i == 0 || r.Seq != b.Rows[i-1].Seq {
 			start = used
+			runs++
 		}
 		// A sequence's rows stand together; each needs the table a little further.
 		for need := start + int(r.Pos)/op.PageTokens + 1; used < need; used++ {
@@ -246,8 +254,19 @@ func (e *executable) load(b *op.Batch) (shape, error) {
 	for i, freqs := range e.ropes() {
 		e.loadRope(b.Rows, freqs, words[float32](m.region, m.ropesAt[i], 2*n*len(freqs)))
 	}
-	if n > fewRows {
-		s.splits = 1
+	if n <= fewRows {
+		return s, nil
+	}
+	keys := 0
+	for _, r := range b.Rows {
+		keys = max(keys, int(r.Pos)+1)
+	}
+	s.splits = flashSplits(n, keys)
+	for s.runs < runs {
+		s.runs *= 2
+	}
+	for i, rows := range e.plain.tiles {
+		loadTiles(b.Rows, rows, words[uint32](m.region, m.tilesAt[i], 2*tilesMax(rows, s)))
 	}
 	return s, nil
 }

@@ -57,6 +57,7 @@ type lowering struct {
 	columns []int  // of the twin, for each row: 0, 1 or 2
 	wanted  []bool // somebody reads the floats
 	ropes   [][]float32
+	tiles   []int // rows of a tile, of each table of tiles
 	kv      []layerPlace
 	slots   []int // bytes of each
 	slotAt  []int // and where it lies in the executable's values
@@ -209,6 +210,9 @@ func (l *lowering) makesTwin(o *op.GatedMatMul) bool {
 // lowerAttention appends what comes after keys and values are stored.
 func (l *lowering) lowerAttention(a *op.Attention) {
 	l.steps = append(l.steps, l.attend(a))
+	if !l.fused {
+		l.steps = append(l.steps, l.join(a))
+	}
 	s := l.merge(a)
 	if l.fused && !l.wanted[a.Out] && l.twins[a.Out] >= 0 {
 		l.sources[a.Out] = source{attention: a}
@@ -233,7 +237,7 @@ func (l *lowering) placeKV() error {
 		if l.opt.KV == op.Q8_0 {
 			unit = 32
 		}
-		if kv.HeadDim%unit != 0 || kv.HeadDim > 4*attendThreads {
+		if kv.HeadDim%unit != 0 || kv.HeadDim > min(2*attendFewThreads(l.e.dev), 4*flashThreads) {
 			return fmt.Errorf("vulkan: layer %d: a head dimension of %d with %v keys: %w", i, kv.HeadDim, l.opt.KV, op.ErrNotSupported)
 		}
 		bytes := 2 * halfBytes(l.opt.KV, kv)

@@ -10,9 +10,10 @@ import (
 )
 
 // shape is what a recording depends on: how many rows a batch has, how many of
-// them want logits, and into how many splits the keys of any are cut at most,
-// rounded up to a power of two.
-type shape struct{ rows, selected, splits int }
+// them want logits, into how many splits the keys of any are cut at most, and of how
+// many sequences they are, the last two rounded up to a power of two. Few rows have
+// runs of 1.
+type shape struct{ rows, selected, splits, runs int }
 
 const (
 	// fewRows is up to how many rows decode's kernels are used: products by few.comp,
@@ -20,10 +21,9 @@ const (
 	fewRows = 8
 
 	// Threads of the workgroups; fewThreads is of few.comp, qkv.comp and norm.comp.
-	itemThreads   = 128
-	floatThreads  = 128
-	manyThreads   = 256
-	attendThreads = 128
+	itemThreads  = 128
+	floatThreads = 128
+	manyThreads  = 256
 
 	manyTile     = 64   // rows of a workgroup of many.comp
 	manySide     = 16   // its columns are 1, 2 or 4 times so many
@@ -32,7 +32,7 @@ const (
 	ownBlocksMax = 256  // workgroups of few.comp that quantise for themselves
 	chunkKeys    = 64   // of attention.glsl, like the next
 	splitsMax    = 32
-	groupMax     = 8 // query heads of a workgroup of attend.comp
+	groupMax     = 8 // query heads of a workgroup of attend_few.comp
 )
 
 // call is a dispatch as it is recorded; x is 0 if there is nothing to do.
@@ -347,23 +347,19 @@ func (l *lowering) attend(o *op.Attention) step {
 	perKV := o.QHeads / o.Heads
 	blocks := ceil(perKV, groupMax)
 	group := ceil(perKV, blocks)
+	many := l.newFlash(o)
 	return step{
 		kind: "attention", shape: headsShape(o), value: op.NoValue,
 		reads: []int{l.floats[o.Q], pagesMemory}, writes: []int{partialsMemory, l.floats[o.Out]},
 		cost: func(b *op.Batch) (bytes, ops float64) { return attentionCost(b, l.opt.KV, o) },
 		call: func(s shape) call {
-			constants := append(l.pageConstants(o), uint32(o.QHeads), uint32(group))
-			if s.rows <= fewRows {
-				return call{
-					shader: "attend_few", threads: attendFewThreads(l.e.dev), constants: constants,
-					push: l.pool(o).address(l.float(o.Q), l.address(partialsMemory)).number(l.pageBytes()).float(o.Scale).number(s.rows),
-					x:    s.rows, y: o.Heads * blocks, z: s.splits,
-				}
+			if s.rows > fewRows {
+				return l.flashCall(o, many, s)
 			}
 			return call{
-				shader: "attend", threads: attendThreads, constants: append(constants, 1),
-				push: l.pool(o).address(l.float(o.Q), l.float(o.Out), l.address(partialsMemory)).number(l.pageBytes()).float(o.Scale).number(s.rows),
-				x:    s.rows, y: o.Heads * blocks, z: 1,
+				shader: "attend_few", threads: attendFewThreads(l.e.dev), constants: append(l.pageConstants(o), uint32(o.QHeads), uint32(group)),
+				push: l.pool(o).address(l.float(o.Q), l.address(partialsMemory)).number(l.pageBytes()).float(o.Scale).number(s.rows),
+				x:    s.rows, y: o.Heads * blocks, z: s.splits,
 			}
 		},
 	}

@@ -12,7 +12,7 @@ uint split_keys(uint position)
 }
 
 // merged is 4 values of a row's attention, the i-th four: its splits joined in
-// their order. rows are those of the batch, which attend.comp wrote partials for.
+// their order. rows are those of the batch, which attend_few.comp wrote partials for.
 vec4 merged(uint64_t partials, uint rows, uint row, uint position, uint q_heads, uint dim4, uint i)
 {
 	uint splits = position / split_keys(position) + 1, at = (row * q_heads + i / dim4) * SPLITS_MAX;
