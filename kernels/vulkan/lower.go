@@ -97,6 +97,7 @@ func lower(e *executable, fused bool) (*lowering, error) {
 		}
 		i++
 	}
+	l.lowerBest()
 	l.assignSlots()
 	return l, nil
 }

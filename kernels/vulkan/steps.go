@@ -10,9 +10,10 @@ import (
 )
 
 // shape is what a recording depends on: how many rows a batch has, how many of
-// them want logits, and into how many splits the keys of any are cut at most,
-// rounded up to a power of two.
-type shape struct{ rows, selected, splits int }
+// them want logits, into how many splits the keys of any are cut at most,
+// rounded up to a power of two, and how many of the best logits are ranked, 0
+// where all are wanted.
+type shape struct{ rows, selected, splits, best int }
 
 const (
 	// fewRows is up to how many rows decode's kernels are used: products by few.comp,
