@@ -30,13 +30,15 @@ func testBest(t *testing.T, open Open) {
 		}
 		for _, opt.Masked = range [][]int32{nil, {2, 0, 2, int32(vocab) - 1, int32(vocab), -1}, all} {
 			m := compile(t, d, p, opt)
-			checkBest(t, m, opt.Masked, 3)
-			checkBest(t, m, opt.Masked, 12)
+			most := m.exec.(op.Ranker).BestMax()
+			checkBest(t, m, opt.Masked, 3, 1, 5, most)
+			checkBest(t, m, opt.Masked, 12, 1, most-1)
+			checkBestSeen(t, m, opt.Masked)
 		}
 	}
 	for _, vocab := range []int{70_001, 262_144} {
 		opt.Masked = []int32{3, int32(vocab) - 2}
-		checkBest(t, compile(t, d, wideProgram(t, vocab), opt), opt.Masked, 3)
+		checkBest(t, compile(t, d, wideProgram(t, vocab), opt), opt.Masked, 3, 1, 40)
 	}
 }
 
@@ -87,30 +89,38 @@ func wideProgram(t *testing.T, vocab int) *op.Program {
 }
 
 // checkBest asks m for several numbers of the best logits of some of n rows.
-func checkBest(t *testing.T, m *machine, masked []int32, n int) {
+func checkBest(t *testing.T, m *machine, masked []int32, n int, numbers ...int) {
 	t.Helper()
-	table, rows := []int32{0}, sequence(0, 0, make([]int32, n))
+	rows, table := someLogits(m, n), []int32{0}
+	logits := m.run(rows, table)
+	what := fmt.Sprintf("%s, %d rows, %d masked", m.p.Name, n, len(masked))
+	for _, n := range numbers {
+		equalBest(t, fmt.Sprintf("%s, the best %d", what, n), m.best(rows, table, n, nil), bestOf(m, logits, masked, n))
+	}
+	equal(t, what+", all after the best", m.run(rows, table), logits)
+}
+
+// checkBestSeen asks for the best while values are tapped, and while ops are measured.
+func checkBestSeen(t *testing.T, m *machine, masked []int32) {
+	t.Helper()
+	const n = 2
+	rows, table := someLogits(m, 3), []int32{0}
+	want := bestOf(m, m.run(rows, table), masked, n)
+	equalBest(t, m.p.Name+", with taps", m.best(rows, table, n, func(string, []float32) {}), want)
+	if p, ok := m.exec.(op.Profiler); ok {
+		p.StartProfile()
+		equalBest(t, m.p.Name+", measured", m.best(rows, table, n, nil), want)
+		p.StopProfile()
+	}
+}
+
+// someLogits is n rows, most of which want logits.
+func someLogits(m *machine, n int) []op.Row {
+	rows := sequence(0, 0, make([]int32, n))
 	for i := range rows {
 		rows[i].Token, rows[i].Logits = int32((n+i)%m.p.Vocab), i%6 != 1
 	}
-	logits := m.run(rows, table)
-	want := func(n int) (all []op.Scored) {
-		for row := range slices.Chunk(logits, m.p.Vocab) {
-			all = append(all, bestOf(row, masked, n)...)
-		}
-		return all
-	}
-	what, most := fmt.Sprintf("%s, %d rows, %d masked", m.p.Name, n, len(masked)), m.exec.(op.Ranker).BestMax()
-	for _, n := range []int{1, 5, most} {
-		equalBest(t, fmt.Sprintf("%s, the best %d", what, n), m.best(rows, table, n, nil), want(n))
-	}
-	equalBest(t, what+", with taps", m.best(rows, table, 2, func(string, []float32) {}), want(2))
-	if p, ok := m.exec.(op.Profiler); ok {
-		p.StartProfile()
-		equalBest(t, what+", measured", m.best(rows, table, 3, nil), want(3))
-		p.StopProfile()
-	}
-	equal(t, what+", all after the best", m.run(rows, table), logits)
+	return rows
 }
 
 // best computes rows and gives the best n logits of each.
@@ -124,8 +134,15 @@ func (m *machine) best(rows []op.Row, table []int32, n int, tap func(string, []f
 	return b.Best
 }
 
-// bestOf is the definition: everything sorted.
-func bestOf(logits []float32, masked []int32, n int) []op.Scored {
+// bestOf is the definition: every row sorted.
+func bestOf(m *machine, logits []float32, masked []int32, n int) (best []op.Scored) {
+	for row := range slices.Chunk(logits, m.p.Vocab) {
+		best = append(best, bestOfRow(row, masked, n)...)
+	}
+	return best
+}
+
+func bestOfRow(logits []float32, masked []int32, n int) []op.Scored {
 	var all []op.Scored
 	for id, x := range logits {
 		if x == x && !math.IsInf(float64(x), -1) && !slices.Contains(masked, int32(id)) {
