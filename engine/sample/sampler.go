@@ -208,11 +208,11 @@ func (s *Sampler) penalize(logits []float32) []float32 {
 // penalized is what becomes of a recent token's logit. A negative one is
 // multiplied, for divided it would come closer to the others.
 func (s *Sampler) penalized(logit float32) float32 {
-	if penalty := float32(s.o.RepeatPenalty); logit > 0 {
+	penalty := float32(s.o.RepeatPenalty)
+	if logit > 0 {
 		return logit / penalty
-	} else {
-		return logit * penalty
 	}
+	return logit * penalty
 }
 
 func (s *Sampler) penalizes() bool { return s.o.RepeatPenalty != 0 && s.o.RepeatPenalty != 1 }
