@@ -40,8 +40,10 @@ bounds decode, and int8 arithmetic, which bounds prefill. Then prefill; decode o
 sequence and of several together, in turns; the time to the first token of a prompt
 that is cached but for its end, as while typing, beside a decode step; and while
 2,048 tokens are being prefilled how soon a cancel returns and how late a sleeping
-goroutine wakes up. Where one device prefills and another decodes, also what it costs
-to hand the keys and values of each prompt over.`
+goroutine wakes up. A decode step gives back what greedy choice needs: on a GPU the
+best token of each sequence, on the CPU all logits, which nobody has to copy.
+Where one device prefills and another decodes, also what it costs to hand the keys
+and values of each prompt over.`
 }
 
 // Run measures and prints.

@@ -97,15 +97,18 @@ func (m *draftModel) ask(j *job, n, said int, ready func(drafted []int32)) *job 
 	}
 	var drafted []int32
 	greedy := sample.New(sample.Options{}, m.local.masked)
+	take := func(next int32) (int32, bool) {
+		if next < 0 {
+			return 0, false
+		}
+		drafted = append(drafted, next)
+		return next, len(drafted) < length && !slices.Contains(m.local.tokenizer.EndTokens(), next)
+	}
 	return &job{
 		ctx: j.ctx, priority: j.priority, on: on, tokens: slices.Clone(j.tokens), from: len(j.tokens) - 1, seq: seq,
-		logits: func(_ int, logits []float32) (next int32, more bool) {
-			if next = greedy.Sample(logits, nil); next < 0 {
-				return 0, false
-			}
-			drafted = append(drafted, next)
-			return next, len(drafted) < length && !slices.Contains(m.local.tokenizer.EndTokens(), next)
-		},
+		logits: func(_ int, logits []float32) (int32, bool) { return take(greedy.Sample(logits, nil)) },
+		best:   func(_ int, best []op.Scored) (int32, bool) { return take(greedy.SampleBest(best)) },
+		enough: greedy.Enough,
 		ended: func(err error) {
 			if err == nil && len(drafted) == 0 {
 				err = fmt.Errorf("no token has a finite logit: %s is damaged; fetch it again", m.local.info.Path)

@@ -67,6 +67,12 @@ type job struct {
 	// logits is called with a position and its logits, from by from. Behind the
 	// last token its answer continues the sequence with a token, or ends it.
 	logits func(pos int, logits []float32) (next int32, more bool)
+	// best, if set, answers for logits where a step gave only the best logits of
+	// each row. enough says, before a step that may give up to so many tokens
+	// beside the first, how many of the best make its answer what that of logits
+	// would be; 0: only all do.
+	best   func(pos int, best []op.Scored) (next int32, more bool)
+	enough func(more int) int
 	// draft, if set, gives at most n tokens that may come behind the last one,
 	// which is about to be computed; cost(k) is what the step costs if k are given.
 	// What logits answers decides: those that it gives, too, need no step of
@@ -296,9 +302,11 @@ type placed struct {
 	cache    *kvcache.Cache
 	cold     *kvcache.Cold
 	cost     cost
-	batch    op.Batch  // memory for the next step's
-	logits   []float32 // (logitsMax, vocab), the same
-	turn     int       // Executor.turn of its last step
+	batch    op.Batch    // memory for the next step's
+	logits   []float32   // (logitsMax, vocab), the same
+	best     []op.Scored // (logitsMax, bestMax), the same
+	bestMax  int         // of a row's logits that exec can find; 0: it gives all
+	turn     int         // Executor.turn of its last step
 	stats    DeviceStats
 
 	publishedMu sync.Mutex

@@ -228,7 +228,7 @@ func TestNext(t *testing.T) {
 			logits[token] = 1
 			var got int32
 			var err error
-			if got, more, err = g.next(logits); err != nil || more && got != token || more != (i < len(test.tokens)-1) {
+			if got, more, err = g.next(among(g, logits)); err != nil || more && got != token || more != (i < len(test.tokens)-1) {
 				t.Errorf("%s: token %d: %d, more: %v, %v", test.name, i, got, more, err)
 			}
 		}
@@ -253,11 +253,11 @@ func TestNoLogits(t *testing.T) {
 		nan[i] = float32(math.NaN())
 	}
 	g := mustGeneration(t, l, Request{Prompt: textPiece("a"), MaxTokens: 5})
-	if _, more, err := g.next(nan); more || err == nil || !strings.Contains(err.Error(), l.info.Path) {
+	if _, more, err := g.next(among(g, nan)); more || err == nil || !strings.Contains(err.Error(), l.info.Path) {
 		t.Errorf("logits of NaN: more: %v, %v", more, err)
 	}
 	g = mustGeneration(t, l, Request{Prompt: textPiece("some words"), Heal: true, MaxTokens: 5})
-	if _, more, err := g.next(nan); more || err != nil || g.result.Stop != StopDead {
+	if _, more, err := g.next(among(g, nan)); more || err != nil || g.result.Stop != StopDead {
 		t.Errorf("nothing to heal with: more: %v, %v, %q", more, err, g.result.Stop)
 	}
 }
@@ -273,7 +273,7 @@ func TestPaddingIsNeverSampled(t *testing.T) {
 		logits[id] = 9
 	}
 	g := mustGeneration(t, l, Request{Prompt: textPiece("a"), MaxTokens: 5})
-	if id, _, err := g.next(logits); err != nil || slices.Contains(l.masked, id) {
+	if id, _, err := g.next(among(g, logits)); err != nil || slices.Contains(l.masked, id) {
 		t.Errorf("token %d, %v", id, err)
 	}
 }

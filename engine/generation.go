@@ -10,6 +10,7 @@ import (
 
 	"tandem/engine/sample"
 	"tandem/engine/tokenizer"
+	"tandem/kernels/op"
 )
 
 // generation is one request on its way: the prompt's tokens, then token by
@@ -183,8 +184,18 @@ func (g *generation) compute() error {
 	}
 	var failed error
 	j.logits = func(_ int, logits []float32) (next int32, more bool) {
-		next, more, failed = g.next(logits)
+		next, more, failed = g.next(func(allowed []int32) int32 { return g.sampler.Sample(logits, allowed) })
 		return next, more
+	}
+	j.best = func(_ int, best []op.Scored) (next int32, more bool) {
+		next, more, failed = g.next(func([]int32) int32 { return g.sampler.SampleBest(best) })
+		return next, more
+	}
+	j.enough = func(more int) int {
+		if g.healing() {
+			return 0 // what is allowed may be far from the best
+		}
+		return g.sampler.Enough(more)
 	}
 	if !g.l.opt.NoDraft {
 		j.draft = func(n int, cost func(k int) float64) []int32 {
@@ -199,7 +210,7 @@ func (g *generation) compute() error {
 	if g.l.drafts != nil {
 		g.drafter.model = g.l.drafts
 		j.ask = func(n int, cost func(k int) float64) *job {
-			if j.on != g.l.drafts.big || g.heal != nil && !g.heal.Done() {
+			if j.on != g.l.drafts.big || g.healing() {
 				return nil // it is on a lost device, or does not know the bytes that must come
 			}
 			return g.drafter.ask(j, min(n, g.draftable()), g.result.DecodedTokens, cost)
@@ -222,8 +233,12 @@ func (g *generation) compute() error {
 	return err
 }
 
-// next samples a token and says whether to go on. It runs between two steps.
-func (g *generation) next(logits []float32) (id int32, more bool, err error) {
+// healing reports whether bytes of the prompt's last word are still to come.
+func (g *generation) healing() bool { return g.heal != nil && !g.heal.Done() }
+
+// next takes the token that choose gives, which is told what is allowed where not
+// all are, and says whether to go on. It runs between two steps.
+func (g *generation) next(choose func(allowed []int32) int32) (id int32, more bool, err error) {
 	if g.result.Prefill == 0 {
 		g.result.Prefill = time.Since(g.begin)
 	}
@@ -234,7 +249,7 @@ func (g *generation) next(logits []float32) (id int32, more bool, err error) {
 	if g.heal != nil {
 		allowed = g.heal.Allowed()
 	}
-	id = g.sampler.Sample(logits, allowed)
+	id = choose(allowed)
 	if id < 0 && allowed == nil {
 		return 0, false, fmt.Errorf("no token has a finite logit: %s is damaged; fetch it again", g.l.info.Path)
 	}
@@ -282,7 +297,7 @@ func (g *generation) draftable() int {
 
 // textOf is the text that is certain once id has come: whole characters only.
 func (g *generation) textOf(id int32) string {
-	if g.heal == nil || g.heal.Done() {
+	if !g.healing() {
 		return g.stream.Push(id)
 	}
 	rest, _ := g.heal.Accept(id) // it was chosen among the allowed ones

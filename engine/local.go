@@ -174,7 +174,7 @@ func (l *Local) openTokenizer() (err error) {
 // place compiles the program for a device.
 func (l *Local) place(ctx context.Context, on *Executor, opt Options, progress func(float64)) (*placed, error) {
 	exec, err := on.device.Compile(ctx, l.program, op.CompileOptions{
-		RowsMax: rowsMax, LogitsMax: logitsMax, KV: opt.KV, Pages: pagesOf(opt.PoolTokens),
+		RowsMax: rowsMax, LogitsMax: logitsMax, KV: opt.KV, Pages: pagesOf(opt.PoolTokens), Masked: l.masked,
 	}, progress)
 	if err != nil {
 		return nil, fmt.Errorf("%s: load on %s: %w", opt.Path, on.device.Name(), err)
@@ -187,6 +187,10 @@ func (l *Local) place(ctx context.Context, on *Executor, opt Options, progress f
 	p := &placed{
 		executor: on, exec: exec, program: l.program, cache: kvcache.New(exec.Pages(), cold), cold: cold,
 		logits: make([]float32, logitsMax*l.program.Vocab), stats: DeviceStats{Device: on.device.Name()},
+	}
+	if ranker, ok := exec.(op.Ranker); ok {
+		p.bestMax = ranker.BestMax()
+		p.best = make([]op.Scored, logitsMax*p.bestMax)
 	}
 	p.publish()
 	return p, nil

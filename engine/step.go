@@ -132,8 +132,38 @@ func (e *Executor) form() *step {
 			wanted += logits + len(j.drafted)
 		}
 	}
-	on.batch.Logits = on.logits[:wanted*on.program.Vocab]
+	if n := s.enough(); n > 0 {
+		on.batch.Best, on.batch.BestN = on.best[:wanted*n], n
+	} else {
+		on.batch.Logits = on.logits[:wanted*on.program.Vocab]
+	}
 	return s
+}
+
+// enough is how many of a row's best logits do for all jobs that want any, 0 if one
+// of them needs all.
+func (s *step) enough() int {
+	n := 0
+	for _, j := range s.jobs {
+		if s.answers(j) == 0 {
+			continue
+		}
+		own := 0
+		if j.enough != nil {
+			own = j.enough(s.answers(j) - 1)
+		}
+		if own == 0 || own > s.on.bestMax {
+			return 0
+		}
+		n = max(n, own)
+	}
+	return n
+}
+
+// answers is how many rows of j want logits.
+func (s *step) answers(j *job) int {
+	end := j.seq.Len() + j.rows
+	return end - min(max(j.from, j.seq.Len()), end) + len(j.drafted)
 }
 
 // nextModel is the one of the most urgent jobs' models that has waited longest.
@@ -250,13 +280,11 @@ func (s *step) add(j *job, n int) {
 
 // deliver hands out the logits and lets each job go on or end.
 func (e *Executor) deliver(s *step) {
-	vocab := s.on.program.Vocab
-	logits := s.on.batch.Logits // (rows that want them, vocab)
+	row := 0 // of those that want logits
 	for _, j := range s.jobs {
-		end := j.seq.Len() + j.rows
-		n := end - min(max(j.from, j.seq.Len()), end) + len(j.drafted)
-		j.take(logits[:n*vocab], vocab)
-		logits = logits[n*vocab:]
+		n := s.answers(j)
+		j.take(row)
+		row += n
 		if j.seq.Len() == len(j.tokens) {
 			e.finish(j, nil)
 		}
@@ -265,14 +293,15 @@ func (e *Executor) deliver(s *step) {
 
 // take commits what was computed, and of what was drafted as many tokens as the
 // logits are answered with: those before a token make its logits, so that they
-// are what they would be one by one. The others' rows are written over.
-func (j *job) take(logits []float32, vocab int) {
+// are what they would be one by one. The others' rows are written over. row is the
+// first of those with logits.
+func (j *job) take(row int) {
 	at := j.seq.Len()
 	end := at + j.rows
 	j.seq.Commit(j.tokens[at:end])
 	for pos := max(at, j.from); pos < j.seq.Len(); pos++ {
-		next, goOn := j.logits(pos, logits[:vocab])
-		logits = logits[vocab:]
+		next, goOn := j.answer(pos, row)
+		row++
 		j.from = pos + 1
 		if pos < len(j.tokens)-1 {
 			continue
@@ -289,4 +318,13 @@ func (j *job) take(logits []float32, vocab int) {
 	if len(j.drafted) > 0 {
 		j.verified(len(j.drafted), j.seq.Len()-end)
 	}
+}
+
+// answer asks j about a row of the step with logits.
+func (j *job) answer(pos, row int) (next int32, more bool) {
+	b, vocab := &j.on.batch, j.on.program.Vocab
+	if b.BestN > 0 {
+		return j.best(pos, b.Best[row*b.BestN:(row+1)*b.BestN])
+	}
+	return j.logits(pos, b.Logits[row*vocab:(row+1)*vocab])
 }

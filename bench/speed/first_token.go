@@ -76,5 +76,8 @@ func (run *runner) next(ctx context.Context, seq *kvcache.Sequence, sampler *sam
 		}
 		seq.Commit(chunk)
 	}
+	if run.best != nil {
+		return sampler.SampleBest(run.best[:1]), nil
+	}
 	return sampler.Sample(run.logits[:run.p.Vocab], nil), nil
 }

@@ -1,7 +1,9 @@
 // Package speed measures how fast a device runs a model, beside what the
 // machine allows at the same moment, and how soon a running prefill lets go of
 // the processor. It drives the device's own steps: no tokenizer, no sampling,
-// no cache, so that the numbers stand beside those of other engines' benches.
+// no cache, so that the numbers stand beside those of other engines' benches. What
+// a step gives back is what greedy choice needs, as in the engine: of each row all
+// logits, or the best one where the device finds it.
 // Only the time to a first token has cache and sampling in it, as users do.
 package speed
 
@@ -262,9 +264,10 @@ type runner struct {
 	p      *op.Program
 	exe    op.Executable
 	work   work
-	tables [][]int32 // the first one's has every page
-	filled int       // positions of the first sequence that fill has computed
-	logits []float32 // (sequences, vocab)
+	tables [][]int32   // the first one's has every page
+	filled int         // positions of the first sequence that fill has computed
+	logits []float32   // (sequences, vocab); nil where the device ranks
+	best   []op.Scored // (sequences) where it does, else nil
 	random *rand.Rand
 }
 
@@ -274,7 +277,12 @@ func compile(ctx context.Context, p *op.Program, d op.Device, opt Options) (*run
 	if err != nil {
 		return nil, fmt.Errorf("bench: %w", err)
 	}
-	run := &runner{p: p, exe: exe, work: workOf(p, exe.Pages()), logits: make([]float32, sequences*p.Vocab), random: rand.New(rand.NewPCG(1, 2))}
+	run := &runner{p: p, exe: exe, work: workOf(p, exe.Pages()), random: rand.New(rand.NewPCG(1, 2))}
+	if _, ok := exe.(op.Ranker); ok {
+		run.best = make([]op.Scored, sequences)
+	} else {
+		run.logits = make([]float32, sequences*p.Vocab)
+	}
 	pages := make([]int32, opt.pages())
 	for i := range pages {
 		pages[i] = int32(i)
@@ -389,7 +397,11 @@ func (run *runner) step(ctx context.Context, pos, n int, logits bool) error {
 // rows runs a step of these.
 func (run *runner) rows(ctx context.Context, rows []op.Row, tables [][]int32) error {
 	b := &op.Batch{Rows: rows, Tables: tables}
-	b.Logits = run.logits[:b.LogitRows()*run.p.Vocab]
+	if n := b.LogitRows(); run.best != nil {
+		b.Best, b.BestN = run.best[:n], 1
+	} else {
+		b.Logits = run.logits[:n*run.p.Vocab]
+	}
 	return run.exe.Run(ctx, b)
 }
 

@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"tandem/kernels/op"
 )
 
 // Sampler chooses the tokens of one sequence. It belongs to one goroutine.
@@ -17,7 +19,7 @@ type Sampler struct {
 	oldest int           // in recent, when full
 	counts map[int32]int // of each token in recent
 
-	penalized  []float32 // copy of the logits
+	copied     []float32 // the logits, to be penalized
 	candidates []candidate
 }
 
@@ -42,7 +44,7 @@ func New(o Options, masked []int32) *Sampler {
 // Accept tells which token the sequence goes on with, for the repetition
 // penalty.
 func (s *Sampler) Accept(id int32) {
-	if s.o.RepeatPenalty == 0 || s.o.RepeatPenalty == 1 {
+	if !s.penalizes() {
 		return
 	}
 	s.counts[id]++
@@ -64,7 +66,7 @@ func (s *Sampler) Accept(id int32) {
 // chosen. Without a token to choose it is -1.
 func (s *Sampler) Sample(logits []float32, allowed []int32) int32 {
 	logits = s.penalize(logits)
-	if s.o.Temperature == 0 || s.o.TopK == 1 {
+	if s.greedily() {
 		return s.greedy(logits, allowed)
 	}
 	c := s.candidates[:0]
@@ -76,10 +78,76 @@ func (s *Sampler) Sample(logits []float32, allowed []int32) int32 {
 		}
 	}
 	s.candidates = c
+	return s.choose(c)
+}
+
+// Enough is how many of a row's best logits SampleBest needs to choose what Sample
+// would of all of them without allowed, after at most so many more tokens are
+// accepted. It is 0 where no number is known to be enough.
+func (s *Sampler) Enough(accepted int) int {
+	n := 1
+	if !s.greedily() {
+		if s.o.TopK == 0 {
+			return 0
+		}
+		n = s.o.TopK + 1 // it matters whether there are more
+	}
+	switch {
+	case !s.penalizes():
+		return n
+	case s.o.RepeatPenalty < 1:
+		return 0 // may bring up any
+	}
+	// So many of the list may fall behind it. What is not on it is no better than
+	// the last one that is, and a penalty makes it no better.
+	return n + min(len(s.counts)+accepted, s.o.RepeatLast)
+}
+
+// SampleBest chooses like Sample, by a row's best logits in the order of
+// [op.Batch.Best], made without masked tokens; at least as many as Enough said.
+func (s *Sampler) SampleBest(best []op.Scored) int32 {
+	c := s.candidates[:0]
+	for _, b := range best {
+		x := candidate{b.Token, b.Logit}
+		if s.counts[x.id] > 0 {
+			x.logit = s.penalized(x.logit)
+		}
+		if x.logit > negInf {
+			c = append(c, x)
+		}
+	}
+	s.candidates = c
+	if s.greedily() {
+		return first(c)
+	}
+	if len(c) <= s.o.TopK { // these are all, and then Sample has them by id
+		slices.SortFunc(c, func(a, b candidate) int { return int(a.id - b.id) })
+	}
+	return s.choose(c)
+}
+
+// greedily reports whether chance plays no part.
+func (s *Sampler) greedily() bool { return s.o.Temperature == 0 || s.o.TopK == 1 }
+
+// choose draws one of c by what the options leave of them.
+func (s *Sampler) choose(c []candidate) int32 {
 	c = topK(c, s.o.TopK)
 	c = topP(c, s.o.TopP)
 	c = minP(c, s.o.MinP)
 	return draw(c, s.o.Temperature, s.random.Float64())
+}
+
+// first is the best of c, -1 if there is none.
+func first(c []candidate) int32 {
+	if len(c) == 0 {
+		return -1
+	}
+	return slices.MinFunc(c, func(a, b candidate) int {
+		if a.before(b) {
+			return -1
+		}
+		return 1
+	}).id
 }
 
 // greedy is the token with the highest logit, the lowest id of several.
@@ -123,23 +191,28 @@ func (s *Sampler) spans(n int, allowed []int32) iter.Seq2[int, int] {
 	}
 }
 
-// penalize makes recent tokens less likely, in a copy. A negative logit is
-// multiplied, for divided it would come closer to the others.
+// penalize makes recent tokens less likely, in a copy.
 func (s *Sampler) penalize(logits []float32) []float32 {
 	if len(s.counts) == 0 {
 		return logits
 	}
-	s.penalized = append(s.penalized[:0], logits...)
-	penalty := float32(s.o.RepeatPenalty)
+	s.copied = append(s.copied[:0], logits...)
 	for id := range s.counts {
-		if id < 0 || int(id) >= len(logits) {
-			continue
-		}
-		if x := &s.penalized[id]; *x > 0 {
-			*x /= penalty
-		} else {
-			*x *= penalty
+		if id >= 0 && int(id) < len(logits) {
+			s.copied[id] = s.penalized(logits[id])
 		}
 	}
-	return s.penalized
+	return s.copied
 }
+
+// penalized is what becomes of a recent token's logit. A negative one is
+// multiplied, for divided it would come closer to the others.
+func (s *Sampler) penalized(logit float32) float32 {
+	penalty := float32(s.o.RepeatPenalty)
+	if logit > 0 {
+		return logit / penalty
+	}
+	return logit * penalty
+}
+
+func (s *Sampler) penalizes() bool { return s.o.RepeatPenalty != 0 && s.o.RepeatPenalty != 1 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"tandem/kernels/op"
 )
 
 var (
@@ -339,5 +341,77 @@ func BenchmarkSample(b *testing.B) {
 				s.Accept(s.Sample(logits, nil))
 			}
 		})
+	}
+}
+
+// TestSampleBest: as many of the best logits as Enough says give what all of them give,
+// one token after the other.
+func TestSampleBest(t *testing.T) {
+	random := rand.New(rand.NewPCG(9, 9))
+	odd := []float32{nan, pInf, negInf, 0, float32(math.Copysign(0, -1)), math.MaxFloat32, -math.MaxFloat32, math.SmallestNonzeroFloat32}
+	short, compared := 0, 0
+	for range 3000 {
+		vocab := 1 + random.IntN(60)
+		var masked []int32
+		for id := range int32(vocab) {
+			if random.IntN(8) == 0 {
+				masked = append(masked, id)
+			}
+		}
+		o := Options{Seed: random.Uint64(), TopK: random.IntN(12)}
+		if random.IntN(3) > 0 {
+			o.Temperature, o.TopP, o.MinP = 0.1+2*random.Float64(), float64(random.IntN(2))*random.Float64(), random.Float64()/4
+		}
+		if random.IntN(2) > 0 {
+			o.RepeatPenalty, o.RepeatLast = 0.9+random.Float64(), 1+random.IntN(9)
+		}
+		all, best := New(o, masked), New(o, masked)
+		for range 6 {
+			// Some tokens are accepted between the question and the choice, as drafts are.
+			more := random.IntN(4)
+			enough := best.Enough(more)
+			if enough == 0 {
+				break
+			}
+			for range more {
+				id := random.Int32N(int32(vocab))
+				all.Accept(id)
+				best.Accept(id)
+			}
+			logits := make([]float32, vocab)
+			for i := range logits {
+				if logits[i] = float32(random.IntN(9) - 4); random.IntN(6) == 0 {
+					logits[i] = odd[random.IntN(len(odd))]
+				}
+			}
+			ranked := make([]op.Scored, 0, vocab)
+			for id, x := range logits {
+				if x > negInf && !slices.Contains(masked, int32(id)) {
+					ranked = append(ranked, op.Scored{Token: int32(id), Logit: x})
+				}
+			}
+			slices.SortFunc(ranked, func(a, b op.Scored) int {
+				return cmp.Or(cmp.Compare(b.Logit, a.Logit), cmp.Compare(a.Token, b.Token))
+			})
+			if len(ranked) > enough {
+				short++
+			}
+			for len(ranked) < enough {
+				ranked = append(ranked, op.NoToken)
+			}
+			want, got := all.Sample(logits, nil), best.SampleBest(ranked[:enough])
+			if got != want {
+				t.Fatalf("%+v: the best %d of %v without %v give %d, all %d", o, enough, logits, masked, got, want)
+			}
+			compared++
+			if got < 0 {
+				break
+			}
+			all.Accept(got)
+			best.Accept(got)
+		}
+	}
+	if short < compared/10 || short > 9*compared/10 {
+		t.Errorf("%d of %d choices had more to choose from than was given: want some of both", short, compared)
 	}
 }

@@ -196,7 +196,7 @@ func (e *executable) Close() error {
 
 // Run computes b. Cancelling ctx sets a flag that the workers poll per tile.
 func (e *executable) Run(ctx context.Context, b *op.Batch) error {
-	if err := b.Check(e.p, e.opt, e.pages.n); err != nil {
+	if err := b.Check(e.p, e.opt, e); err != nil {
 		return fmt.Errorf("cpu: %w", err)
 	}
 	if err := ctx.Err(); err != nil || len(b.Rows) == 0 {

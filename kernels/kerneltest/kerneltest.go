@@ -33,6 +33,7 @@ func Run(t *testing.T, open Open, formats ...op.DType) {
 	t.Run("Block", func(t *testing.T) { testBlock(t, open, formats) })
 	t.Run("Pages", func(t *testing.T) { testPages(t, open) })
 	t.Run("Refusals", func(t *testing.T) { testRefusals(t, open) })
+	t.Run("Best", func(t *testing.T) { testBest(t, open) })
 	t.Run("Cancel", func(t *testing.T) { testCancel(t, open) })
 }
 

@@ -2,11 +2,11 @@ package op
 
 import "fmt"
 
-// Check tells whether p compiled with opt over a pool of pages can compute b.
+// Check tells whether e, which is p compiled with opt, can compute b.
 // Every device calls it before it touches a page, so that a mistake of the
 // caller is an error and never a write outside a buffer. It does not look for
 // two sequences that write the same page; that is the page tables' owner's duty.
-func (b *Batch) Check(p *Program, opt CompileOptions, pages int) error {
+func (b *Batch) Check(p *Program, opt CompileOptions, e Executable) error {
 	if len(b.Rows) > opt.RowsMax {
 		return fmt.Errorf("batch of %d rows, at most %d", len(b.Rows), opt.RowsMax)
 	}
@@ -14,9 +14,10 @@ func (b *Batch) Check(p *Program, opt CompileOptions, pages int) error {
 	if n > opt.LogitsMax {
 		return fmt.Errorf("batch wants logits of %d rows, at most %d", n, opt.LogitsMax)
 	}
-	if len(b.Logits) != n*p.Vocab {
-		return fmt.Errorf("batch with room for %d logits, needs %d rows of %d", len(b.Logits), n, p.Vocab)
+	if err := b.checkRoom(n, p.Vocab, e); err != nil {
+		return err
 	}
+	pages := e.Pages().Len()
 	for i, r := range b.Rows {
 		if r.Token < 0 || int(r.Token) >= p.Vocab {
 			return fmt.Errorf("row %d: token %d of a vocabulary of %d", i, r.Token, p.Vocab)
@@ -36,6 +37,27 @@ func (b *Batch) Check(p *Program, opt CompileOptions, pages int) error {
 		if err := b.checkRun(i, pages); err != nil {
 			return fmt.Errorf("row %d: sequence %d: %w", i, r.Seq, err)
 		}
+	}
+	return nil
+}
+
+// checkRoom checks where the logits of n rows go.
+func (b *Batch) checkRoom(n, vocab int, e Executable) error {
+	most := 0
+	if ranker, ok := e.(Ranker); ok {
+		most = ranker.BestMax()
+	}
+	if b.BestN < 0 || b.BestN > most {
+		return fmt.Errorf("batch wants the best %d logits of a row, at most %d", b.BestN, most)
+	}
+	if len(b.Best) != n*b.BestN {
+		return fmt.Errorf("batch with room for %d of the best logits, needs %d rows of %d", len(b.Best), n, b.BestN)
+	}
+	if b.BestN > 0 {
+		n = 0
+	}
+	if len(b.Logits) != n*vocab {
+		return fmt.Errorf("batch with room for %d logits, needs %d rows of %d", len(b.Logits), n, vocab)
 	}
 	return nil
 }

@@ -5,10 +5,25 @@ import (
 	"testing"
 )
 
+// fake is an executable with so many pages that can find so many logits.
+type fake struct {
+	Executable
+	pages, best int
+}
+
+type fakePages struct {
+	Pages
+	n int
+}
+
+func (e fake) Pages() Pages  { return fakePages{n: e.pages} }
+func (e fake) BestMax() int  { return e.best }
+func (p fakePages) Len() int { return p.n }
+
 func TestCheck(t *testing.T) {
 	p := &Program{Vocab: 10, MaxTokens: 100}
 	opt := CompileOptions{RowsMax: 6, LogitsMax: 2}
-	const pages = 3
+	e := fake{pages: 3, best: 4}
 	// Two sequences: one in its second page, one at its beginning; one row wants logits.
 	good := func() *Batch {
 		return &Batch{
@@ -20,11 +35,21 @@ func TestCheck(t *testing.T) {
 			Logits: make([]float32, 10),
 		}
 	}
-	if err := good().Check(p, opt, pages); err != nil {
+	if err := good().Check(p, opt, e); err != nil {
 		t.Fatalf("a good batch: %v", err)
 	}
-	if err := (&Batch{}).Check(p, opt, pages); err != nil {
+	if err := (&Batch{}).Check(p, opt, e); err != nil {
 		t.Fatalf("an empty batch: %v", err)
+	}
+	best := func(b *Batch, n int) { b.Logits, b.Best, b.BestN = nil, make([]Scored, n), n }
+	for n := 1; n <= e.best; n++ {
+		b := good()
+		if best(b, n); b.Check(p, opt, e) != nil {
+			t.Fatalf("the best %d: %v", n, b.Check(p, opt, e))
+		}
+		if err := b.Check(p, opt, struct{ Executable }{e}); err == nil || !strings.Contains(err.Error(), "at most 0") {
+			t.Fatalf("the best %d of a device that ranks nothing: %v", n, err)
+		}
 	}
 	for _, c := range []struct {
 		want  string
@@ -33,6 +58,11 @@ func TestCheck(t *testing.T) {
 		{"7 rows, at most 6", func(b *Batch) { b.Rows = make([]Row, 7) }},
 		{"logits of 3 rows, at most 2", func(b *Batch) { b.Rows[0].Logits, b.Rows[2].Logits = true, true }},
 		{"room for 9 logits", func(b *Batch) { b.Logits = b.Logits[:9] }},
+		{"best 5 logits of a row, at most 4", func(b *Batch) { best(b, 5) }},
+		{"best -1 logits", func(b *Batch) { b.BestN = -1 }},
+		{"room for 3 of the best logits", func(b *Batch) { best(b, 2); b.Best = make([]Scored, 3) }},
+		{"room for 1 of the best logits", func(b *Batch) { b.Best = make([]Scored, 1) }},
+		{"needs 0 rows of 10", func(b *Batch) { best(b, 2); b.Logits = make([]float32, 10) }},
 		{"row 0: token 10", func(b *Batch) { b.Rows[0].Token = 10 }},
 		{"row 3: token -1", func(b *Batch) { b.Rows[3].Token = -1 }},
 		{"row 0: position -1", func(b *Batch) { b.Rows[0].Pos = -1 }},
@@ -54,7 +84,7 @@ func TestCheck(t *testing.T) {
 	} {
 		b := good()
 		c.spoil(b)
-		if err := b.Check(p, opt, pages); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err := b.Check(p, opt, e); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("error %v, want one with %q", err, c.want)
 		}
 	}

@@ -1,6 +1,9 @@
 package op
 
-import "context"
+import (
+	"context"
+	"math"
+)
 
 // PageTokens is the number of positions in a KV page: 32 keys of f16 are one
 // cache line per head dimension.
@@ -32,12 +35,14 @@ type CompileOptions struct {
 	LogitsMax int   // rows of one Run that want logits
 	KV        DType // storage of keys and values: F16, Q8_0 or F32
 	Pages     int   // KV pages in the pool
+	// Masked are tokens that Batch.Best leaves out.
+	Masked []int32
 }
 
 // Executable is a Program compiled for one device with its weights and its KV
 // pages. It belongs to one goroutine at a time: the device's executor.
 type Executable interface {
-	// Run computes b's rows: it stores their keys and values and fills b.Logits.
+	// Run computes b's rows: it stores their keys and values and fills b.Logits or b.Best.
 	// A cancelled ctx ends it within about a millisecond of work; the pages
 	// written by then hold garbage at the batch's positions.
 	Run(ctx context.Context, b *Batch) error
@@ -52,6 +57,13 @@ type Executable interface {
 type Profiler interface {
 	StartProfile()
 	StopProfile() []Cost // the dearest first
+}
+
+// Ranker is an Executable that can find the best logits itself, see [Batch.Best]:
+// one from which copying all of them costs something.
+type Ranker interface {
+	// BestMax is how many of a row at most.
+	BestMax() int
 }
 
 // Pages is a device's pool of KV pages, each PageTokens positions of every layer.
@@ -84,10 +96,26 @@ type Batch struct {
 	// Logits receives (rows that want logits, vocab), in row order. Its length
 	// must be exactly that.
 	Logits []float32
+	// Best, where BestN is not 0, takes the place of Logits, which must be empty:
+	// (rows that want logits, BestN), the highest logits of each row in order, of
+	// equal ones the lowest token first; -0 and 0 are equal. Logits that are NaN or
+	// -Inf are left out, and so are masked tokens: what remains of a row is NoToken.
+	// For a [Ranker] only, and at most what that can.
+	Best  []Scored
+	BestN int
 	// Tap, if set, is called after each op that writes a named value, with that
 	// value's rows. For tests: it makes the device stop between ops.
 	Tap func(name string, rows []float32)
 }
+
+// Scored is a token and its logit.
+type Scored struct {
+	Token int32
+	Logit float32
+}
+
+// NoToken stands where a row has no more logits to choose from.
+var NoToken = Scored{Token: -1, Logit: float32(math.Inf(-1))}
 
 // Row is one token to compute.
 type Row struct {

@@ -38,7 +38,7 @@ type run struct {
 
 // Run computes b; see [op.Executable].
 func (e *Executable) Run(ctx context.Context, b *op.Batch) error {
-	if err := b.Check(e.p, e.opt, e.pages.Len()); err != nil {
+	if err := b.Check(e.p, e.opt, e); err != nil {
 		return fmt.Errorf("ref: %s: %w", e.p.Name, err)
 	}
 	e.selected = e.selected[:0]

@@ -22,6 +22,7 @@ type executable struct {
 	values   *region // of the slots of both
 	batch    batchMemory
 	readback *region // logits and tapped values
+	best     bestMemory
 	pages    *pages
 	bytes    int64
 
@@ -102,6 +103,9 @@ func (e *executable) allocate() (err error) {
 	if err := e.allocateBatch(); err != nil {
 		return err
 	}
+	if err := e.allocateBest(); err != nil {
+		return err
+	}
 	e.bytes = int64(e.weights.bytes + bytes + 4*most + int(e.batch.region.buffer.bytes))
 	return nil
 }
@@ -177,16 +181,16 @@ func (e *executable) Close() error {
 	if e.pages != nil {
 		e.pages.close()
 	}
-	for _, r := range []*region{e.values, e.readback, e.batch.region} {
+	for _, r := range []*region{e.values, e.readback, e.batch.region, e.best.masked, e.best.found} {
 		e.dev.release(r)
 	}
-	e.values, e.readback, e.batch.region = nil, nil, nil
+	e.values, e.readback, e.batch.region, e.best = nil, nil, nil, bestMemory{}
 	return nil
 }
 
 // Run computes b. Cancelling ctx ends it after what is submitted, see [recording].
 func (e *executable) Run(ctx context.Context, b *op.Batch) error {
-	if err := b.Check(e.p, e.opt, e.pages.n); err != nil {
+	if err := b.Check(e.p, e.opt, e); err != nil {
 		return fmt.Errorf("vulkan: %w", err)
 	}
 	if err := ctx.Err(); err != nil || len(b.Rows) == 0 {
@@ -222,6 +226,7 @@ func (e *executable) Run(ctx context.Context, b *op.Batch) error {
 		return err
 	}
 	copy(b.Logits, words[float32](e.readback, 0, len(b.Logits)))
+	e.copyBest(b, s)
 	return nil
 }
 
@@ -231,7 +236,7 @@ func (e *executable) load(b *op.Batch) (shape, error) {
 	tokens, positions := words[int32](m.region, m.tokensAt, n), words[int32](m.region, m.positionsAt, n)
 	starts, selected := words[uint32](m.region, m.startsAt, n), words[int32](m.region, m.selectedAt, n)
 	table := words[int32](m.region, m.tableAt, m.tableMax)
-	s := shape{rows: n, splits: 1, runs: 1}
+	s := shape{rows: n, splits: 1, runs: 1, best: bestOf(b.BestN)}
 	used, start, runs := 0, 0, 0
 	for i, r := range b.Rows {
 		if i == 0 || r.Seq != b.Rows[i-1].Seq {

@@ -111,7 +111,7 @@ func TestDispatches(t *testing.T) {
 	for splits, layer := range map[int]int{1: 5, 8: 5, 16: 6} {
 		n := 0
 		for _, s := range exec.(*executable).fused.steps {
-			if s.call(shape{1, 1, splits, 1}).x > 0 {
+			if s.call(shape{rows: 1, selected: 1, splits: splits, runs: 1}).x > 0 {
 				n++
 			}
 		}

@@ -98,6 +98,7 @@ func lower(e *executable, fused bool) (*lowering, error) {
 		}
 		i++
 	}
+	l.lowerBest()
 	l.assignSlots()
 	return l, nil
 }

@@ -150,9 +150,13 @@ func (w *recorder) step(c C.VkCommandBuffer, s *step) error {
 	return nil
 }
 
-// logits copies them to the host.
+// logits copies them to the host, unless only the best are wanted, which are there.
 func (w *recorder) logits(c C.VkCommandBuffer) {
-	w.copyOut(c, w.l.p.Logits, w.shape.selected)
+	rows := w.shape.selected
+	if w.shape.best > 0 {
+		rows = 0
+	}
+	w.copyOut(c, w.l.p.Logits, rows)
 }
 
 // copyOut copies the first rows of a value's floats to the start of readback.

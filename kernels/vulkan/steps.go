@@ -11,9 +11,9 @@ import (
 
 // shape is what a recording depends on: how many rows a batch has, how many of
 // them want logits, into how many splits the keys of any are cut at most, and of how
-// many sequences they are, the last two rounded up to a power of two. Few rows have
-// runs of 1.
-type shape struct{ rows, selected, splits, runs int }
+// many sequences they are, the last two rounded up to a power of two (few rows have
+// runs of 1), and how many of the best logits are ranked, 0 where all are wanted.
+type shape struct{ rows, selected, splits, runs, best int }
 
 const (
 	// fewRows is up to how many rows decode's kernels are used: products by few.comp,
