@@ -44,7 +44,7 @@ func openDevice(t *testing.T, open Open, threads int) (op.Device, Tolerance) {
 			t.Error(err)
 		}
 	})
-	tolerance, ok := Tolerances[d.Name()]
+	tolerance, ok := toleranceOf(d)
 	if !ok {
 		t.Fatalf("device %q has no row in kerneltest.Tolerances: add one, derived from its formats", d.Name())
 	}
@@ -73,7 +73,8 @@ func compile(t testing.TB, d op.Device, p *op.Program, opt op.CompileOptions) *m
 			t.Error(err)
 		}
 	})
-	return &machine{t, p, exec, Tolerances[d.Name()].Regroups}
+	tolerance, _ := toleranceOf(d)
+	return &machine{t, p, exec, tolerance.Regroups}
 }
 
 func compileRef(t testing.TB, p *op.Program, opt op.CompileOptions) *machine {

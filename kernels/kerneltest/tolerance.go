@@ -29,6 +29,10 @@ type Tolerance struct {
 	MatMulFloat, MatMulQuant float64
 	LogitsQuant              float64 // MatMulQuant of the last product, whose input is finer
 	GatedFloat, GatedQuant   float64
+	// MatMulHalf is for batches of many rows whose products with quantised weights
+	// round weights and inputs to f16, so that neither inputs on a grid are exact nor
+	// are a row's the same as in a batch of few rows. 0: they are.
+	MatMulHalf float64
 }
 
 // Tolerances is the table. Its numbers follow from the formats a device computes
@@ -69,20 +73,41 @@ var Tolerances = map[string]Tolerance{
 		// values are twice as far from the mean.
 		GatedFloat: 4 * 3e-5, GatedQuant: 4 * 6 * 0.0129,
 	},
-	"vulkan": {
-		Regroups: true, // decode cuts a sum over a subgroup's threads, prefill adds along k
-		// Vulkan lets a square root and a quotient be off by 2.5 u each, and the sum
-		// over 8 to 64 threads is one of the shorter ones.
-		Norm: 20 * u,
-		Rope: 5 * u,
-		// As on the CPU; Vulkan's exp is off by 3 + 2 |x| times 2u, for |x| up to 10
-		// in what counts, which is 3e-6.
-		Attention:    3e-5,
-		AttentionF16: 2e-3, AttentionQ8: 4.0 / 127,
-		// The same twins of activations as on the CPU.
-		MatMulFloat: 3e-5, MatMulQuant: 6 * 0.0129, LogitsQuant: 6*0.0129/254 + 2*3e-5,
-		GatedFloat: 4 * 3e-5, GatedQuant: 4 * 6 * 0.0129,
-	},
+	"vulkan": vulkan,
+	// With cooperative matrices. A scale, an offset, a weight and an input are rounded
+	// to f16, each by at most 2^-11 of it, or 2^-10 where a driver rounds toward zero:
+	// 2^-10 / sqrt(3) = 0.00057 as a standard deviation, twice that for the four, up to
+	// twice again of a weight that is a difference; 6 deviations.
+	"vulkan, spirv matrix": vulkan.withHalves(6 * 4 * 0.00057),
+}
+
+var vulkan = Tolerance{
+	Regroups: true, // decode cuts a sum over a subgroup's threads, prefill adds along k
+	// Vulkan lets a square root and a quotient be off by 2.5 u each, and the sum
+	// over 8 to 64 threads is one of the shorter ones.
+	Norm: 20 * u,
+	Rope: 5 * u,
+	// As on the CPU; Vulkan's exp is off by 3 + 2 |x| times 2u, for |x| up to 10
+	// in what counts, which is 3e-6.
+	Attention:    3e-5,
+	AttentionF16: 2e-3, AttentionQ8: 4.0 / 127,
+	// The same twins of activations as on the CPU.
+	MatMulFloat: 3e-5, MatMulQuant: 6 * 0.0129, LogitsQuant: 6*0.0129/254 + 2*3e-5,
+	GatedFloat: 4 * 3e-5, GatedQuant: 4 * 6 * 0.0129,
+}
+
+func (tolerance Tolerance) withHalves(matMul float64) Tolerance {
+	tolerance.MatMulHalf = matMul
+	return tolerance
+}
+
+// toleranceOf is the row of a device, or that of its set of kernels where it has one.
+func toleranceOf(d op.Device) (tolerance Tolerance, ok bool) {
+	if tolerance, ok = Tolerances[d.Name()+", "+d.Info().ISA]; ok {
+		return tolerance, true
+	}
+	tolerance, ok = Tolerances[d.Name()]
+	return tolerance, ok
 }
 
 const u = 1.0 / (1 << 24)

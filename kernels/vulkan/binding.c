@@ -17,6 +17,7 @@ struct vk {
 	VkInstance instance;
 	int n;
 	VkPhysicalDevice physical[DEVICES_MAX];
+	vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR matrices; // NULL if no driver knows them
 	VULKAN_INSTANCE_FUNCTIONS(MEMBER)
 };
 
@@ -83,6 +84,7 @@ int vk_open(struct vk **out)
 	if (result == VK_SUCCESS && !(v->name = find(v->instance, #name))) result = VK_NO_FUNCTION;
 	VULKAN_INSTANCE_FUNCTIONS(LOAD)
 #undef LOAD
+	if (result == VK_SUCCESS) v->matrices = (vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)find(v->instance, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR");
 	uint32_t n = DEVICES_MAX;
 	if (result == VK_SUCCESS) result = v->vkEnumeratePhysicalDevices(v->instance, &n, v->physical);
 	if (result < 0) {
@@ -153,6 +155,40 @@ static void find_memory(const struct vk *v, VkPhysicalDevice p, struct found *ou
 	}
 }
 
+// find_matrix fills in the cooperative matrices: of several shapes the largest.
+static void find_matrix(const struct vk *v, VkPhysicalDevice p, struct found *out)
+{
+	VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrix = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR};
+	VkPhysicalDeviceVulkan12Features f12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES, .pNext = &matrix};
+	VkPhysicalDeviceFeatures2 f = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &f12};
+	if (!v->matrices || !has_extension(v, p, "VK_KHR_cooperative_matrix")) return;
+	v->vkGetPhysicalDeviceFeatures2(p, &f);
+	if (!matrix.cooperativeMatrix || !f12.shaderFloat16 || !f12.vulkanMemoryModel) return;
+	VkCooperativeMatrixPropertiesKHR all[64];
+	uint32_t n = COUNT(all);
+	for (uint32_t i = 0; i < n; i++) all[i] = (VkCooperativeMatrixPropertiesKHR){.sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR};
+	if (v->matrices(p, &n, all) < 0) return;
+	for (uint32_t i = 0; i < n; i++) {
+		const VkCooperativeMatrixPropertiesKHR *m = &all[i];
+		if (m->AType != VK_COMPONENT_TYPE_FLOAT16_KHR || m->BType != VK_COMPONENT_TYPE_FLOAT16_KHR || m->CType != VK_COMPONENT_TYPE_FLOAT32_KHR
+			|| m->ResultType != VK_COMPONENT_TYPE_FLOAT32_KHR || m->scope != VK_SCOPE_SUBGROUP_KHR || m->saturatingAccumulation) continue;
+		if (m->MSize * m->NSize * m->KSize <= out->matrix_m * out->matrix_n * out->matrix_k) continue;
+		out->matrix_m = m->MSize;
+		out->matrix_n = m->NSize;
+		out->matrix_k = m->KSize;
+	}
+}
+
+// find_processors fills in their number, which only extensions of vendors tell.
+static void find_processors(const struct vk *v, VkPhysicalDevice p, struct found *out)
+{
+	VkPhysicalDeviceShaderSMBuiltinsPropertiesNV sm = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_SM_BUILTINS_PROPERTIES_NV};
+	VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &sm};
+	if (!has_extension(v, p, "VK_NV_shader_sm_builtins")) return;
+	v->vkGetPhysicalDeviceProperties2(p, &properties);
+	out->processors = sm.shaderSMCount;
+}
+
 void vk_find(const struct vk *v, int index, struct found *out)
 {
 	VkPhysicalDevice p = v->physical[index];
@@ -196,20 +232,25 @@ void vk_find(const struct vk *v, int index, struct found *out)
 	out->has_subgroups = (subgroup.supportedOperations & wanted) == wanted && (subgroup.supportedStages & VK_SHADER_STAGE_COMPUTE_BIT);
 	out->has_subgroup_size = f13.subgroupSizeControl && f13.computeFullSubgroups && (sizes.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT);
 	compute_family(v, p, &out->timestamp_bits);
+	find_matrix(v, p, out);
+	find_processors(v, p, out);
 }
 
-static int make_gpu(const struct vk *v, VkPhysicalDevice p, struct gpu *g)
+static int make_gpu(const struct vk *v, VkPhysicalDevice p, int matrix, struct gpu *g)
 {
 	uint32_t timestamp_bits;
 	int family = compute_family(v, p, &timestamp_bits);
 	if (family < 0) return VK_NO_QUEUE;
 	float priority = 1;
 	VkDeviceQueueCreateInfo queue = {VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO, NULL, 0, family, 1, &priority};
-	VkPhysicalDeviceVulkan13Features f13 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES, .maintenance4 = 1, .shaderIntegerDotProduct = 1, .subgroupSizeControl = 1, .computeFullSubgroups = 1};
-	VkPhysicalDeviceVulkan12Features f12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES, .pNext = &f13, .bufferDeviceAddress = 1};
+	static const char *const extensions[] = {"VK_KHR_cooperative_matrix"};
+	VkPhysicalDeviceCooperativeMatrixFeaturesKHR matrices = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR, .cooperativeMatrix = 1};
+	VkPhysicalDeviceVulkan13Features f13 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES, .pNext = matrix ? &matrices : NULL, .maintenance4 = 1, .shaderIntegerDotProduct = 1, .subgroupSizeControl = 1, .computeFullSubgroups = 1};
+	VkPhysicalDeviceVulkan12Features f12 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES, .pNext = &f13, .shaderFloat16 = matrix, .bufferDeviceAddress = 1, .vulkanMemoryModel = matrix};
 	VkPhysicalDeviceVulkan11Features f11 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES, .pNext = &f12, .storageBuffer16BitAccess = 1};
 	VkPhysicalDeviceFeatures2 f = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &f11, .features = {.shaderInt64 = 1}};
-	VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, .pNext = &f, .queueCreateInfoCount = 1, .pQueueCreateInfos = &queue};
+	VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, .pNext = &f, .queueCreateInfoCount = 1, .pQueueCreateInfos = &queue,
+		.enabledExtensionCount = matrix ? COUNT(extensions) : 0, .ppEnabledExtensionNames = extensions};
 	int result = v->vkCreateDevice(p, &info, NULL, &g->device);
 	if (result < 0) return result;
 #define LOAD(result_type, name, parameters) \
@@ -231,11 +272,11 @@ static int make_gpu(const struct vk *v, VkPhysicalDevice p, struct gpu *g)
 	return VK_SUCCESS;
 }
 
-int gpu_open(const struct vk *v, int index, struct gpu **out)
+int gpu_open(const struct vk *v, int index, int matrix, struct gpu **out)
 {
 	struct gpu *g = calloc(1, sizeof *g);
 	if (!g) return VK_ERROR_OUT_OF_HOST_MEMORY;
-	int result = make_gpu(v, v->physical[index], g);
+	int result = make_gpu(v, v->physical[index], matrix, g);
 	if (result < 0) {
 		gpu_close(g);
 		return result;

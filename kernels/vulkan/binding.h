@@ -33,6 +33,10 @@ struct found {
 	uint32_t n_heaps;
 	// What the kernels need, 1 if it is there.
 	int has_1_3, has_int64, has_address, has_16_bit, has_dot, has_subgroups, has_subgroup_size;
+	// The cooperative matrices of a subgroup, f16 times f16 added up in f32: (m, k) times
+	// (k, n); 0: none.
+	uint32_t matrix_m, matrix_n, matrix_k;
+	uint32_t processors; // that run workgroups; 0: the driver does not tell
 };
 
 struct vk;
@@ -43,7 +47,8 @@ void vk_close(struct vk *v);
 int vk_count(const struct vk *v);
 void vk_find(const struct vk *v, int index, struct found *out);
 
-int gpu_open(const struct vk *v, int index, struct gpu **out);
+// gpu_open opens a device; matrix: with cooperative matrices.
+int gpu_open(const struct vk *v, int index, int matrix, struct gpu **out);
 void gpu_close(struct gpu *g);
 
 // Memory of three kinds: the device's own, what the host writes and the device

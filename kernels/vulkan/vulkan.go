@@ -18,11 +18,17 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"slices"
 	"strings"
 	"sync"
 
 	"tandem/kernels/op"
 )
+
+// MatrixEnv is the environment variable that does without cooperative matrices if
+// it is "off", for tests and bug reports.
+const MatrixEnv = "TANDEM_VULKAN_MATRIX"
 
 // Options of a device.
 type Options struct {
@@ -43,6 +49,9 @@ type Device struct {
 	allocationMax int
 	// unseen, for tests, makes the host not see the GPU's own memory, as on a discrete one.
 	unseen bool
+	// matrix: products of many rows go by cooperative matrices.
+	matrix   bool
+	software bool // it is the processor, driven as a GPU
 
 	// runMu is held while commands are recorded or under way: a queue belongs to
 	// one thread at a time.
@@ -81,10 +90,12 @@ func (d *Device) open(opt Options) error {
 	}
 	d.index, d.found = index, all[index]
 	d.allocationMax = int(min(uint64(d.found.allocation_max), math.MaxInt64))
+	d.software = d.found._type == C.VK_PHYSICAL_DEVICE_TYPE_CPU
+	d.matrix = d.found.matrix_m > 0 && slices.ContainsFunc(tiles, d.holds) && os.Getenv(MatrixEnv) != "off"
 	if lacks := missing(d.found); lacks != "" {
 		return fmt.Errorf("vulkan: %s lacks %s: a newer driver may have it; else use --device cpu", name(d.found), lacks)
 	}
-	if err := check("cannot open "+name(d.found), C.gpu_open(d.vk, C.int(index), &d.gpu)); err != nil {
+	if err := check("cannot open "+name(d.found), C.gpu_open(d.vk, C.int(index), C.int(flag(d.matrix)), &d.gpu)); err != nil {
 		return err
 	}
 	var err error
@@ -162,10 +173,15 @@ func (d *Device) Info() op.Info {
 		C.VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU: "discrete GPU", C.VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU: "integrated GPU",
 		C.VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU: "virtual GPU", C.VK_PHYSICAL_DEVICE_TYPE_CPU: "software driver",
 	}[d.found._type]
+	isa, matrices := "spirv", "no cooperative matrices"
+	if d.matrix {
+		isa = "spirv matrix"
+		matrices = fmt.Sprintf("cooperative matrices of %d x %d x %d", d.found.matrix_m, d.found.matrix_n, d.found.matrix_k)
+	}
 	return op.Info{
-		Name: "vulkan", ISA: "spirv", Threads: 1, // one of the host's, which submits and waits
-		Detail: fmt.Sprintf("%s, %s, driver %s, subgroups of %d, %s",
-			name(d.found), kind, C.GoString(&d.found.driver[0]), d.found.subgroup, heapsText(d.found)),
+		Name: "vulkan", ISA: isa, Threads: 1, // one of the host's, which submits and waits
+		Detail: fmt.Sprintf("%s, %s, driver %s, subgroups of %d, %s, %s",
+			name(d.found), kind, C.GoString(&d.found.driver[0]), d.found.subgroup, matrices, heapsText(d.found)),
 	}
 }
 

@@ -45,6 +45,8 @@ enum {
 	VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_REQUIRED_SUBGROUP_SIZE_CREATE_INFO = 1000225001,
 	VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT = 1000237000,
 	VK_STRUCTURE_TYPE_BUFFER_DEVICE_ADDRESS_INFO = 1000244001,
+	VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_SM_BUILTINS_PROPERTIES_NV = 1000154001,
+	VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR = 1000506000, VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR = 1000506001,
 };
 
 enum {
@@ -65,6 +67,7 @@ enum {
 	VK_SUBGROUP_FEATURE_BASIC_BIT = 1, VK_SUBGROUP_FEATURE_ARITHMETIC_BIT = 4, VK_SUBGROUP_FEATURE_SHUFFLE_BIT = 16,
 	VK_QUERY_TYPE_TIMESTAMP = 2, VK_QUERY_RESULT_64_BIT = 1, VK_QUERY_RESULT_WAIT_BIT = 2,
 	VK_COMMAND_POOL_CREATE_RESET_COMMAND_BUFFER_BIT = 2,
+	VK_COMPONENT_TYPE_FLOAT16_KHR = 0, VK_COMPONENT_TYPE_FLOAT32_KHR = 1, VK_SCOPE_SUBGROUP_KHR = 3,
 };
 
 #define VK_API_VERSION_1_3 ((1u << 22) | (3u << 12))
@@ -95,8 +98,12 @@ typedef struct { int32_t sType; void *pNext; uint32_t maxPerSetDescriptors; VkDe
 typedef struct { VkBool32 reserved1[40], shaderInt64, reserved2[14]; } VkPhysicalDeviceFeatures;
 typedef struct { int32_t sType; void *pNext; VkPhysicalDeviceFeatures features; } VkPhysicalDeviceFeatures2;
 typedef struct { int32_t sType; void *pNext; VkBool32 storageBuffer16BitAccess, reserved[11]; } VkPhysicalDeviceVulkan11Features;
-typedef struct { int32_t sType; void *pNext; VkBool32 reserved1[38], bufferDeviceAddress, reserved2[8]; } VkPhysicalDeviceVulkan12Features;
+typedef struct { int32_t sType; void *pNext; VkBool32 reserved1[7], shaderFloat16, reserved2[30], bufferDeviceAddress, reserved3[2], vulkanMemoryModel, reserved4[5]; } VkPhysicalDeviceVulkan12Features;
 typedef struct { int32_t sType; void *pNext; VkBool32 reserved1[7], subgroupSizeControl, computeFullSubgroups, reserved2[4], shaderIntegerDotProduct, maintenance4; } VkPhysicalDeviceVulkan13Features;
+// Of extensions: VK_KHR_cooperative_matrix, and how many processors VK_NV_shader_sm_builtins tells.
+typedef struct { int32_t sType; void *pNext; VkBool32 cooperativeMatrix, cooperativeMatrixRobustBufferAccess; } VkPhysicalDeviceCooperativeMatrixFeaturesKHR;
+typedef struct { int32_t sType; void *pNext; uint32_t MSize, NSize, KSize; int32_t AType, BType, CType, ResultType; VkBool32 saturatingAccumulation; int32_t scope; } VkCooperativeMatrixPropertiesKHR;
+typedef struct { int32_t sType; void *pNext; uint32_t shaderSMCount, shaderWarpsPerSM; } VkPhysicalDeviceShaderSMBuiltinsPropertiesNV;
 
 typedef struct { VkFlags queueFlags; uint32_t queueCount, timestampValidBits, minImageTransferGranularity[3]; } VkQueueFamilyProperties;
 typedef struct { char extensionName[256]; uint32_t specVersion; } VkExtensionProperties;
@@ -134,7 +141,10 @@ typedef struct { int32_t sType; const void *pNext; VkFlags flags; int32_t queryT
 typedef struct { int32_t sType; const void *pNext; VkFlags flags; } VkFenceCreateInfo;
 typedef struct { int32_t sType; const void *pNext; uint32_t waitSemaphoreCount; const VkSemaphore *pWaitSemaphores; const VkFlags *pWaitDstStageMask; uint32_t commandBufferCount; const VkCommandBuffer *pCommandBuffers; uint32_t signalSemaphoreCount; const VkSemaphore *pSignalSemaphores; } VkSubmitInfo;
 
-// The functions, as X(result, name, (parameters)), by what they are looked up with.
+// The functions, as X(result, name, (parameters)), by what they are looked up with;
+// one of an extension is looked up where it is used.
+typedef VkResult (*vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)(VkPhysicalDevice, uint32_t *, VkCooperativeMatrixPropertiesKHR *);
+
 #define VULKAN_INSTANCE_FUNCTIONS(X) \
 	X(void, vkDestroyInstance, (VkInstance, const void *)) \
 	X(VkResult, vkEnumeratePhysicalDevices, (VkInstance, uint32_t *, VkPhysicalDevice *)) \
