@@ -48,23 +48,32 @@ func matMulShape(t *testing.T, d op.Device, tolerance Tolerance, format op.DType
 	what := fmt.Sprintf("%v (%d, %d)", format, rows, cols)
 	compareValues(t, what+": embed", all["quantised rows"], want["quantised rows"], cols, 0)
 	plain, gated := tolerance.matMul(format)
+	grid := tolerance.MatMulFloat
+	if format.BlockValues() > 1 {
+		grid += tolerance.MatMulHalf
+	}
 	check := func(name string, width int, loose, tight float64) {
 		at := gridToken * width
 		compare(t, what+": "+name, all[name][:at], want[name][:at], width, loose)
 		compare(t, what+": "+name+" of a grid", all[name][at:], want[name][at:], width, tight)
 	}
-	check("plain", rows, plain, tolerance.MatMulFloat)
-	check("biased", rows, plain, tolerance.MatMulFloat)
-	check("added", rows, 2*plain, 2*tolerance.MatMulFloat) // two products
-	check("gated", rows, gated, tolerance.GatedFloat)
+	check("plain", rows, plain, grid)
+	check("biased", rows, plain, grid)
+	check("added", rows, 2*plain, 2*grid) // two products
+	check("gated", rows, gated, tolerance.GatedFloat/tolerance.MatMulFloat*grid)
+	few, fewGated := plain, gated
 	if format.BlockValues() > 1 {
 		plain = tolerance.LogitsQuant
 	}
 	check("logits of the batch", vocab, plain, tolerance.MatMulFloat)
-	// Equal rows have equal twins: only the order of sums may differ.
+	// Equal rows have equal twins: only the order of sums may differ; with MatMulHalf
+	// those of few rows are int8.
 	regrouped := map[string]float64{
 		"plain": tolerance.MatMulFloat, "biased": tolerance.MatMulFloat, "added": 2 * tolerance.MatMulFloat,
 		"gated": tolerance.GatedFloat, "logits of the batch": tolerance.MatMulFloat,
+	}
+	if tolerance.MatMulHalf > 0 && format.BlockValues() > 1 {
+		regrouped["plain"], regrouped["biased"], regrouped["added"], regrouped["gated"] = few, few, 2*few, fewGated
 	}
 	for _, n := range batchSizes {
 		some := m.tapped(sequence(0, 0, ids[:n]), table)

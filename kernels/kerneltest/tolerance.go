@@ -29,6 +29,10 @@ type Tolerance struct {
 	MatMulFloat, MatMulQuant float64
 	LogitsQuant              float64 // MatMulQuant of the last product, whose input is finer
 	GatedFloat, GatedQuant   float64
+	// MatMulHalf is for batches of many rows whose products with quantised weights
+	// round weights and inputs to f16, so that neither inputs on a grid are exact nor
+	// are a row's the same as in a batch of few rows. 0: they are.
+	MatMulHalf float64
 }
 
 // Tolerances is the table. Its numbers follow from the formats a device computes
@@ -70,11 +74,13 @@ var Tolerances = map[string]Tolerance{
 		GatedFloat: 4 * 3e-5, GatedQuant: 4 * 6 * 0.0129,
 	},
 	"vulkan": vulkan,
-	// With cooperative matrices a query, a weight and a value are rounded to f16, each by
-	// at most 2^-11 of it, or 2^-10 where a driver rounds toward zero. A weight's error
-	// is that of its score, which is as large as a query's times a key's of some dims, and
-	// a value is up to 4 times the mean.
-	"vulkan, spirv matrix": vulkan.withCoarse(2 * 4.0 / 1024),
+	// With cooperative matrices what is multiplied is rounded to f16, by at most 2^-11 of
+	// it, or 2^-10 where a driver rounds toward zero. Products: a scale, an offset, a weight
+	// and an input; 2^-10 / sqrt(3) = 0.00057 as a standard deviation, twice that for the
+	// four, up to twice again of a weight that is a difference; 6 deviations. Attention: a
+	// query, a weight and a value; a weight's error is that of its score, which is as large
+	// as a query's times a key's of some dims, and a value is up to 4 times the mean.
+	"vulkan, spirv matrix": vulkan.withHalves(6*4*0.00057, 2*4.0/1024),
 }
 
 var vulkan = Tolerance{
@@ -92,8 +98,8 @@ var vulkan = Tolerance{
 	GatedFloat: 4 * 3e-5, GatedQuant: 4 * 6 * 0.0129,
 }
 
-func (tolerance Tolerance) withCoarse(attention float64) Tolerance {
-	tolerance.AttentionCoarse = attention
+func (tolerance Tolerance) withHalves(matMul, attention float64) Tolerance {
+	tolerance.MatMulHalf, tolerance.AttentionCoarse = matMul, attention
 	return tolerance
 }
 

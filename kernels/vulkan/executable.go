@@ -26,6 +26,9 @@ type executable struct {
 	pages    *pages
 	bytes    int64
 
+	turns   [][]float32 // of each table of rotations: (positions met so far, pairs), cos and sin
+	tapping bool        // a run shows its named values
+
 	recordings map[shape]*recording
 	recorded   []shape // those of recordings, the longest unused first
 	fewAtOnce  int     // how many steps of few rows a submission can take, measured; 0: not known yet
@@ -256,8 +259,8 @@ func (e *executable) load(b *op.Batch) (shape, error) {
 			s.splits *= 2
 		}
 	}
-	for i, freqs := range e.ropes() {
-		e.loadRope(b.Rows, freqs, words[float32](m.region, m.ropesAt[i], 2*n*len(freqs)))
+	for i := range e.ropes() {
+		e.loadRope(i, b.Rows, words[float32](m.region, m.ropesAt[i], 2*n*len(e.ropes()[i])))
 	}
 	if n <= fewRows {
 		return s, nil
@@ -276,15 +279,25 @@ func (e *executable) load(b *op.Batch) (shape, error) {
 	return s, nil
 }
 
-// loadRope interleaves op's cosines and sines.
-func (e *executable) loadRope(rows []op.Row, freqs, to []float32) {
-	cos, sin := make([]float32, len(freqs)), make([]float32, len(freqs))
-	for r := range rows {
-		op.RopeTable(cos, sin, rows[r:r+1], freqs)
-		for k := range freqs {
-			to[2*(r*len(freqs)+k)], to[2*(r*len(freqs)+k)+1] = cos[k], sin[k]
-		}
+// loadRope gives the rows' rotations of a table. They are kept by position: for a
+// prompt their sines would take a tenth of the time that a GPU takes.
+func (e *executable) loadRope(table int, rows []op.Row, to []float32) {
+	freqs := e.ropes()[table]
+	if e.turns == nil {
+		e.turns = make([][]float32, len(e.ropes()))
 	}
+	turns, pairs := e.turns[table], len(freqs)
+	cos, sin := make([]float32, pairs), make([]float32, pairs)
+	for i, r := range rows {
+		for at := len(turns) / (2 * pairs); at <= int(r.Pos); at++ {
+			op.RopeTable(cos, sin, []op.Row{{Pos: int32(at)}}, freqs)
+			for k := range freqs {
+				turns = append(turns, cos[k], sin[k])
+			}
+		}
+		copy(to[2*i*pairs:], turns[2*int(r.Pos)*pairs:][:2*pairs])
+	}
+	e.turns[table] = turns
 }
 
 // splitsOf is into how many splits attention.glsl cuts the keys of a position.

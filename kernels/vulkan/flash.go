@@ -114,10 +114,10 @@ func (l *lowering) flashCall(o *op.Attention, f flash, s shape) call {
 	return c
 }
 
-// join puts the splits of many rows together, where there are some.
-func (l *lowering) join(o *op.Attention) step {
+// joinKeys puts the splits of many rows together, where there are some.
+func (l *lowering) joinKeys(o *op.Attention) step {
 	return step{
-		kind: "join", shape: headsShape(o), value: op.NoValue,
+		kind: "join keys", shape: headsShape(o), value: op.NoValue,
 		reads: []int{partialsMemory}, writes: []int{l.floats[o.Out]},
 		call: func(s shape) call {
 			if s.rows <= fewRows || s.splits == 1 {

@@ -49,7 +49,7 @@ func (l *lowering) unlessFused(v op.Value, st step) step {
 func (l *lowering) columnsOf(v op.Value, s shape, atOnce int) (x, y uint64, eps float32, constants []uint32) {
 	from, own := l.makesOwn(v, s)
 	if !own {
-		x, y = l.twin(v)
+		x, y = l.twin(v, s)
 		return x, y, 0, []uint32{0, 1, 1}
 	}
 	words := uint32(atOnce * l.p.Values[v].Width / 4)

@@ -48,7 +48,7 @@ func (d *Device) Limits(ctx context.Context) (readGBs, teraOps float64, err erro
 	}
 	defer d.release(b)
 	groups, passes := peakGroups, copyPasses
-	if d.found._type == C.VK_PHYSICAL_DEVICE_TYPE_CPU {
+	if d.software {
 		groups, passes = peakGroupsCPU, copyPassesCPU
 	}
 	copies, err := d.pipes.get("copy", copyThreads, []uint32{copyItems})
@@ -56,11 +56,7 @@ func (d *Device) Limits(ctx context.Context) (readGBs, teraOps float64, err erro
 		return 0, 0, err
 	}
 	fromTo := push{}.address(a.address(), b.address())
-	peak, err := d.pipes.get("peak", peakThreads, nil)
-	if err != nil {
-		return 0, 0, err
-	}
-	arguments := push{}.address(a.address()).number(peakRounds)
+	peak := call{shader: "peak", threads: peakThreads, push: push{}.address(a.address()).number(peakRounds), x: groups, y: 1, z: 1}
 	for range limitRepeats {
 		if err := ctx.Err(); err != nil {
 			return 0, 0, err
@@ -74,15 +70,26 @@ func (d *Device) Limits(ctx context.Context) (readGBs, teraOps float64, err erro
 			return 0, 0, err
 		}
 		readGBs = max(readGBs, limitBytes*float64(passes)/took.Seconds()/1e9)
-		took, err = d.time(func(c C.VkCommandBuffer) {
-			C.record_dispatch(d.gpu, c, peak, unsafe.Pointer(&arguments[0]), C.uint32_t(len(arguments)), C.uint32_t(groups), 1, 1)
-		})
-		if err != nil {
+		if took, err = d.timeCalls(peak, 1); err != nil {
 			return 0, 0, err
 		}
 		teraOps = max(teraOps, float64(groups)*peakThreads*peakChains*8*peakRounds/took.Seconds()/1e12)
 	}
 	return readGBs, teraOps, nil
+}
+
+// timeCalls is how long n dispatches of c take, one after the other.
+func (d *Device) timeCalls(c call, n int) (time.Duration, error) {
+	pipeline, err := d.pipes.get(c.shader, c.threads, c.constants)
+	if err != nil {
+		return 0, err
+	}
+	return d.time(func(commands C.VkCommandBuffer) {
+		for range n {
+			C.record_dispatch(d.gpu, commands, pipeline, unsafe.Pointer(&c.push[0]), C.uint32_t(len(c.push)), C.uint32_t(c.x), C.uint32_t(c.y), C.uint32_t(c.z))
+			C.record_barrier(d.gpu, commands)
+		}
+	})
 }
 
 // time is how long commands take by the GPU's clock.

@@ -52,10 +52,13 @@ type lowering struct {
 	picked  map[op.Value]op.Value // what a value is the selected rows of, where nobody needs them apart
 	steps   []step
 	memory  []memory
-	floats  []int  // memory of each value's floats
-	twins   []int  // of its quantised twin, -1 if nobody reads one
-	columns []int  // of the twin, for each row: 0, 1 or 2
-	wanted  []bool // somebody reads the floats
+	floats  []int                   // memory of each value's floats
+	twins   []int                   // of its quantised twin, -1 if nobody reads one
+	columns []int                   // of the twin, for each row: 0, 1 or 2
+	wanted  []bool                  // somebody reads the floats
+	tapOnly []bool                  // only who taps them
+	parts   []int                   // of each value: memory of the sums over splits of k that make it, -1 if there are none
+	makers  map[op.Value]*op.MatMul // of those with parts
 	ropes   [][]float32
 	tiles   []int // rows of a tile, of each table of tiles
 	kv      []layerPlace
@@ -71,19 +74,26 @@ func lower(e *executable, fused bool) (*lowering, error) {
 		l.opt.LogitsMax = min(l.opt.LogitsMax, fewRows)
 	}
 	n := len(l.p.Values)
-	l.twins, l.columns, l.wanted = make([]int, n), make([]int, n), make([]bool, n)
+	l.twins, l.columns, l.parts = make([]int, n), make([]int, n), make([]int, n)
+	l.wanted, l.tapOnly = make([]bool, n), make([]bool, n)
+	l.makers = map[op.Value]*op.MatMul{}
 	for v, info := range l.p.Values {
 		l.floats = append(l.floats, l.newMemory(l.rowsMax(op.Value(v))*info.Width*4))
-		l.twins[v], l.wanted[v] = -1, info.Name != "" && !fused
+		l.twins[v], l.parts[v] = -1, -1
 	}
 	for _, o := range l.p.Ops {
 		l.findReaders(o)
 	}
+	for v, info := range l.p.Values {
+		l.tapOnly[v] = !l.wanted[v]
+		l.wanted[v] = l.wanted[v] || info.Name != "" && !fused
+	}
 	for v, columns := range l.columns {
 		if columns > 0 {
-			l.twins[v] = l.newMemory(l.rowsMax(op.Value(v)) * columns * l.p.Values[v].Width / groupValues * twinGroupBytes)
+			l.twins[v] = l.newMemory(l.twinBytes(op.Value(v)))
 		}
 	}
+	l.planParts()
 	if err := l.placeKV(); err != nil {
 		return nil, err
 	}
@@ -91,6 +101,12 @@ func lower(e *executable, fused bool) (*lowering, error) {
 		if f, ok := l.findQKV(i); ok {
 			l.lowerQKV(f)
 			i += f.ops
+			continue
+		}
+		if a, r, ok := l.findTurn(i); ok {
+			l.steps = append(l.steps, l.turn(a, r))
+			l.lowerAttention(a)
+			i += 3
 			continue
 		}
 		if err := l.lowerOp(i); err != nil {
@@ -105,6 +121,19 @@ func lower(e *executable, fused bool) (*lowering, error) {
 
 // twinGroupBytes is 32 quants, their scale and their sums.
 const twinGroupBytes = groupValues + 8
+
+// twinBytes is what v's twin takes, in whichever form.
+func (l *lowering) twinBytes(v op.Value) int {
+	rows, width := l.rowsMax(v), l.p.Values[v].Width
+	quants := func(rows int) int { return rows * l.columns[v] * width / groupValues * twinGroupBytes }
+	if l.halvesMax(v) {
+		return max(quants(min(rows, fewRows)), rows*(2*width+4))
+	}
+	return quants(rows)
+}
+
+// keeps reports whether v's floats are to be written in this run.
+func (l *lowering) keeps(v op.Value) bool { return l.wanted[v] && (!l.tapOnly[v] || l.e.tapping) }
 
 func (l *lowering) newMemory(bytes int) int {
 	l.memory = append(l.memory, memory{bytes: bytes, first: -1, last: -1, slot: -1})
@@ -175,14 +204,24 @@ func (l *lowering) lowerOp(i int) error {
 		if len(o.Weight)%groupValues != 0 {
 			return fmt.Errorf("vulkan: a norm of width %d: %w", len(o.Weight), op.ErrNotSupported)
 		}
-		s := l.norm(o)
+		s := l.norm(o, l.joins(i))
 		if !l.wanted[o.Out] {
 			l.sources[o.Out] = source{from: o.In, weight: o.Weight, eps: o.Eps}
 			s = l.unlessFused(o.Out, s)
 		}
 		l.emit(s, o.Out, true)
 	case *op.MatMul:
-		l.emit(l.product(o.In, o.Out, product{weight: o.Weight, bias: o.Bias, residual: o.Residual}), o.Out, false)
+		s := l.product(o.In, o.Out, product{weight: o.Weight, bias: o.Bias, residual: o.Residual})
+		if l.parts[o.Out] < 0 {
+			l.emit(s, o.Out, false)
+			return nil
+		}
+		s.value = op.NoValue
+		s.writes = append(s.writes, l.parts[o.Out])
+		l.steps = append(l.steps, s)
+		if !l.joins(i + 1) {
+			l.emit(l.joined(o.Out), o.Out, false)
+		}
 	case *op.GatedMatMul:
 		// In the fused list it makes its twin, but of float weights.
 		l.emit(l.product(o.In, o.Out, product{weight: o.Gate, up: o.Up, residual: op.NoValue}), o.Out, l.makesTwin(o))
@@ -212,7 +251,7 @@ func (l *lowering) makesTwin(o *op.GatedMatMul) bool {
 func (l *lowering) lowerAttention(a *op.Attention) {
 	l.steps = append(l.steps, l.attend(a))
 	if !l.fused {
-		l.steps = append(l.steps, l.join(a))
+		l.steps = append(l.steps, l.joinKeys(a))
 	}
 	s := l.merge(a)
 	if l.fused && !l.wanted[a.Out] && l.twins[a.Out] >= 0 {

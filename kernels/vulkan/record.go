@@ -58,13 +58,17 @@ func (e *executable) recording(s shape) (*recording, error) {
 		size = max(fewSteps, e.fewAtOnce)
 	}
 	r := &recording{size: size}
-	for from := 0; from < len(w.l.steps); from += size {
-		to := min(from+size, len(w.l.steps))
+	for from, to := 0, 0; from < len(w.l.steps); from = to {
 		c, err := w.commands(func(c C.VkCommandBuffer) error {
-			if err := w.steps(c, from, to); err != nil || to < len(w.l.steps) {
-				return err
+			// What need not wait for the last step of a piece belongs to it.
+			for ; to < len(w.l.steps) && (to < from+size || !w.waits(&w.l.steps[to])); to++ {
+				if err := w.step(c, &w.l.steps[to]); err != nil {
+					return err
+				}
 			}
-			w.logits(c)
+			if to == len(w.l.steps) {
+				w.logits(c)
+			}
 			return nil
 		})
 		if err != nil {
@@ -141,13 +145,18 @@ func (w *recorder) step(c C.VkCommandBuffer, s *step) error {
 	if err != nil {
 		return err
 	}
-	reads, writes := w.l.slotsOf(s.reads), w.l.slotsOf(s.writes)
-	if overlap(reads, w.writes) || overlap(writes, w.reads) || overlap(writes, w.writes) {
+	if w.waits(s) {
 		w.barrier(c)
 	}
-	w.reads, w.writes = append(w.reads, reads...), append(w.writes, writes...)
+	w.reads, w.writes = append(w.reads, w.l.slotsOf(s.reads)...), append(w.writes, w.l.slotsOf(s.writes)...)
 	C.record_dispatch(w.d.gpu, c, pipeline, unsafe.Pointer(&call.push[0]), C.uint32_t(len(call.push)), C.uint32_t(call.x), C.uint32_t(call.y), C.uint32_t(call.z))
 	return nil
+}
+
+// waits reports whether s reads or writes what others since the last barrier wrote or read.
+func (w *recorder) waits(s *step) bool {
+	reads, writes := w.l.slotsOf(s.reads), w.l.slotsOf(s.writes)
+	return overlap(reads, w.writes) || overlap(writes, w.reads) || overlap(writes, w.writes)
 }
 
 // logits copies them to the host, unless only the best are wanted, which are there.
@@ -217,6 +226,8 @@ func (w *recorder) once(record func(c C.VkCommandBuffer) error) error {
 // walk runs the steps up to each tapped value, and shows it.
 func (e *executable) walk(ctx context.Context, b *op.Batch, s shape) error {
 	from, l := 0, e.plain
+	e.tapping = true
+	defer func() { e.tapping = false }()
 	for i, st := range l.steps {
 		last := i == len(l.steps)-1
 		if !st.tapped && !last {

@@ -92,12 +92,27 @@ func (l *lowering) rows(v op.Value, s shape) int {
 // them are; 0 where there are none.
 func (l *lowering) float(v op.Value) uint64 { return l.address(l.floats[v]) }
 
-func (l *lowering) twin(v op.Value) (quants, meta uint64) {
+func (l *lowering) twin(v op.Value, s shape) (quants, meta uint64) {
 	if l.twins[v] < 0 {
 		return 0, 0
 	}
 	quants = l.address(l.twins[v])
-	return quants, quants + uint64(l.rowsMax(v)*l.columns[v]*l.p.Values[v].Width)
+	bytes := l.columns[v]
+	if l.halves(v, s) {
+		bytes = 2
+	}
+	return quants, quants + uint64(l.rows(v, s)*bytes*l.p.Values[v].Width)
+}
+
+// halves reports whether v's twin is of f16 in batches of that shape: products of
+// more rows than decode has go by cooperative matrices, where the GPU has them. The
+// last product's input, which is finer, stays what it is.
+func (l *lowering) halves(v op.Value, s shape) bool { return l.halvesMax(v) && l.rows(v, s) > fewRows }
+
+// halvesMax reports whether it is in any batch.
+func (l *lowering) halvesMax(v op.Value) bool {
+	width := l.p.Values[v].Width
+	return l.e.dev.matrix && !l.fused && l.columns[v] == 1 && width <= 4*heldMax*l.e.dev.halveThreads(width)
 }
 
 func (l *lowering) embed(o *op.Embed) step {
@@ -115,15 +130,18 @@ func (l *lowering) embed(o *op.Embed) step {
 }
 
 // norm writes floats only where somebody reads them.
-func (l *lowering) norm(o *op.Norm) step {
+func (l *lowering) norm(o *op.Norm, joins bool) step {
 	from, selects := l.picked[o.In]
 	if !selects {
 		from = o.In
 	}
-	c := l.rowCall(from, o.Out, selects, o.Weight, o.Eps)
-	st := step{kind: "norm", shape: fmt.Sprint(len(o.Weight)), reads: []int{l.floats[from]}, call: c}
+	r := row{from: from, to: o.Out, selects: selects, weight: o.Weight, eps: o.Eps}
+	st := step{kind: "norm", shape: fmt.Sprint(len(o.Weight)), reads: []int{l.floats[from]}, call: l.rowCall(r)}
+	if joins {
+		st = l.joinParts(st, r)
+	}
 	if l.wanted[o.Out] {
-		st.writes = []int{l.floats[o.Out]}
+		st.writes = append(st.writes, l.floats[o.Out])
 	}
 	return st
 }
@@ -133,23 +151,34 @@ func (l *lowering) quantise(v op.Value) step {
 	return step{
 		kind: "quantise", shape: fmt.Sprint(l.p.Values[v].Width), value: v,
 		reads: []int{l.floats[v]}, writes: []int{l.twins[v]},
-		call: l.rowCall(v, v, false, nil, 0),
+		call: l.rowCall(row{from: v, to: v}),
 	}
 }
 
-// rowCall is norm.comp: a workgroup for each row of from, or for each that is
-// selected. Without a weight it only quantises.
-func (l *lowering) rowCall(from, to op.Value, selects bool, weight []float32, eps float32) func(s shape) call {
+// row is what is done with each row of from, or each that is selected.
+type row struct {
+	from, to op.Value
+	selects  bool
+	weight   []float32 // of the norm; nil: only the twin is made
+	eps      float32
+}
+
+// rowCall is norm.comp: a workgroup for each row of r.to. Half twins are of halve.comp.
+func (l *lowering) rowCall(r row) func(s shape) call {
 	return func(s shape) call {
-		quants, meta := l.twin(to)
-		normed, rows := weight != nil, uint64(0)
-		if selects {
+		if l.halves(r.to, s) {
+			return l.halveCall(r, false, s)
+		}
+		quants, meta := l.twin(r.to, s)
+		normed, rows := r.weight != nil, uint64(0)
+		if r.selects {
 			rows = l.e.batch.selected
 		}
 		return call{
-			shader: "norm", threads: l.e.dev.fewThreads(), constants: []uint32{flag(normed), flag(normed && l.wanted[to]), uint32(l.columns[to])},
-			push: push{}.address(l.float(from), l.float(to), l.e.weights.vector(weight), quants, meta, rows).number(l.p.Values[to].Width).float(eps),
-			x:    l.rows(to, s), y: 1, z: 1,
+			shader: "norm", threads: l.e.dev.fewThreads(),
+			constants: []uint32{flag(normed), flag(normed && l.wanted[r.to]), uint32(l.columns[r.to]), flag(r.selects)},
+			push:      push{}.address(l.float(r.from), l.float(r.to), l.e.weights.vector(r.weight), quants, meta, rows).number(l.p.Values[r.to].Width).float(r.eps),
+			x:         l.rows(r.to, s), y: 1, z: 1,
 		}
 	}
 }
@@ -229,6 +258,8 @@ func (l *lowering) quantProduct(in, out op.Value, p product) func(s shape) call 
 			return call{}
 		case rows <= fewRows || l.columns[in] == 2:
 			return l.fewProduct(in, out, p, s)
+		case l.halves(in, s):
+			return l.matrixProduct(in, out, p, s)
 		default:
 			return l.manyProduct(in, out, p, s)
 		}
@@ -254,7 +285,7 @@ func (l *lowering) fewProduct(in, out op.Value, p product, s shape) call {
 		turns = ceil(ceil(p.weight.Rows, tile), ownBlocksMax)
 	}
 	if twin {
-		to, bias = l.twin(out)
+		to, bias = l.twin(out, s)
 		perGroup := groupValues / tile
 		turns = ceil(turns, perGroup) * perGroup
 	}
@@ -276,7 +307,7 @@ func (l *lowering) manyProduct(in, out op.Value, p product, s shape) call {
 		tileRows /= 2
 	}
 	weight, up, upType := l.weightsOf(p)
-	x, y := l.twin(in)
+	x, y := l.twin(in, s)
 	to, bias, residual := l.ends(out, p)
 	return call{
 		shader: "many", threads: manyThreads, constants: []uint32{uint32(p.weight.Type), upType, flag(p.up != nil), uint32(each)},
@@ -343,6 +374,38 @@ func (l *lowering) store(o *op.Attention) step {
 	}
 }
 
+// findTurn looks for rotations of queries and keys alike at op i, and their attention.
+// Nobody else may see the keys: they are rotated only where they are stored.
+func (l *lowering) findTurn(i int) (a *op.Attention, r *op.Rope, ok bool) {
+	if l.fused || l.opt.KV == op.Q8_0 || i+3 > len(l.p.Ops) {
+		return nil, nil, false
+	}
+	r, q := l.p.Ops[i].(*op.Rope)
+	other, k := l.p.Ops[i+1].(*op.Rope)
+	a, attends := l.p.Ops[i+2].(*op.Attention)
+	if !q || !k || !attends || r.X != a.Q || other.X != a.K || r.HeadDim != a.HeadDim || l.p.Values[a.K].Name != "" || l.p.Values[a.Q].Name != "" {
+		return nil, nil, false
+	}
+	alike := slices.Equal(r.Freqs, other.Freqs) && r.Adjacent == other.Adjacent && r.HeadDim == other.HeadDim
+	return a, r, alike && l.readers(a.K) == 2 // the rotation and attention
+}
+
+// turn is r of a's queries and keys, and the store of keys and values.
+func (l *lowering) turn(a *op.Attention, r *op.Rope) step {
+	table := l.ropeTable(r)
+	return step{
+		kind: "rope and store", shape: headsShape(a), value: op.NoValue,
+		reads: []int{l.floats[a.Q], l.floats[a.K], l.floats[a.V]}, writes: []int{l.floats[a.Q], pagesMemory},
+		call: func(s shape) call {
+			return call{
+				shader: "turn", threads: itemThreads, constants: append(l.pageConstants(a), uint32(a.QHeads), uint32(len(r.Freqs)), flag(r.Adjacent)),
+				push: l.pool(a).address(l.float(a.Q), l.float(a.K), l.float(a.V), l.e.batch.ropes[table]).number(l.pageBytes()),
+				x:    ceil((a.QHeads+2*a.Heads)*a.HeadDim/2, itemThreads), y: s.rows, z: 1,
+			}
+		},
+	}
+}
+
 func (l *lowering) attend(o *op.Attention) step {
 	perKV := o.QHeads / o.Heads
 	blocks := ceil(perKV, groupMax)
@@ -382,7 +445,7 @@ func attentionCost(b *op.Batch, kv op.DType, o *op.Attention) (bytes, ops float6
 // merge joins the splits and quantises; where attention left none it only quantises.
 func (l *lowering) merge(o *op.Attention) step {
 	s := step{kind: "merge", shape: headsShape(o), reads: []int{partialsMemory, l.floats[o.Out]}, writes: []int{l.floats[o.Out]}}
-	quantise := l.rowCall(o.Out, o.Out, false, nil, 0)
+	quantise := l.rowCall(row{from: o.Out, to: o.Out})
 	s.call = func(s shape) call {
 		if s.rows > fewRows {
 			if l.twins[o.Out] < 0 {
@@ -390,7 +453,7 @@ func (l *lowering) merge(o *op.Attention) step {
 			}
 			return quantise(s)
 		}
-		quants, meta := l.twin(o.Out)
+		quants, meta := l.twin(o.Out, s)
 		return call{
 			shader: "merge", threads: itemThreads, constants: []uint32{flag(l.wanted[o.Out]), uint32(l.columns[o.Out]), uint32(o.HeadDim), uint32(o.QHeads)},
 			push: push{}.address(l.address(partialsMemory), l.e.batch.positions, l.float(o.Out), quants, meta).number(s.rows),

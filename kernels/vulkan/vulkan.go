@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 
@@ -49,7 +50,8 @@ type Device struct {
 	// unseen, for tests, makes the host not see the GPU's own memory, as on a discrete one.
 	unseen bool
 	// matrix: products of many rows go by cooperative matrices.
-	matrix bool
+	matrix   bool
+	software bool // it is the processor, driven as a GPU
 
 	// runMu is held while commands are recorded or under way: a queue belongs to
 	// one thread at a time.
@@ -88,7 +90,8 @@ func (d *Device) open(opt Options) error {
 	}
 	d.index, d.found = index, all[index]
 	d.allocationMax = int(min(uint64(d.found.allocation_max), math.MaxInt64))
-	d.matrix = d.found.matrix_m > 0 && os.Getenv(MatrixEnv) != "off"
+	d.software = d.found._type == C.VK_PHYSICAL_DEVICE_TYPE_CPU
+	d.matrix = d.found.matrix_m > 0 && slices.ContainsFunc(tiles, d.holds) && os.Getenv(MatrixEnv) != "off"
 	if lacks := missing(d.found); lacks != "" {
 		return fmt.Errorf("vulkan: %s lacks %s: a newer driver may have it; else use --device cpu", name(d.found), lacks)
 	}

@@ -10,3 +10,16 @@ void finish(uint64_t to, uint64_t bias, uint64_t residual, uint rows, uint row, 
 	if (residual != 0) sum += Floats(residual + at).at[0];
 	Floats(to + at).at[0] = sum;
 }
+
+// finish4 writes outputs (col, row) to (col, row + 3), those below rows.
+void finish4(uint64_t to, uint64_t bias, uint64_t residual, uint rows, uint row, uint col, vec4 sum)
+{
+	if (rows % 4 != 0) {
+		for (uint i = 0; i < 4 && row + i < rows; i++) finish(to, bias, residual, rows, row + i, col, sum[i]);
+		return;
+	}
+	if (bias != 0) sum += Vectors(bias).at[row / 4];
+	uint64_t at = (uint64_t(col) * rows + row) * 4;
+	if (residual != 0) sum += Vectors(residual + at).at[0];
+	Vectors(to + at).at[0] = sum;
+}

@@ -9,17 +9,18 @@ const uint COLS = 1;
 layout(constant_id = 2) const bool NORM = true;
 layout(constant_id = 3) const bool KEEP = true; // write the floats
 layout(constant_id = 4) const uint TWINS = 0;   // columns of the twin for each row; 2: the second is what the first left over
+layout(constant_id = 5) const bool SELECTS = false;
 
 layout(push_constant) uniform Push {
 	uint64_t from, to, weight, quants, meta;
-	uint64_t rows; // which row of from is meant by each row, or 0
+	uint64_t rows; // SELECTS: which row of from is meant by each row
 	uint width;
 	float eps;
 };
 
 void main()
 {
-	uint row = gl_WorkGroupID.x, source = rows == 0 ? row : Words(rows).at[row];
+	uint row = gl_WorkGroupID.x, source = SELECTS ? Words(rows).at[row] : row;
 	Vectors x = Vectors(from + uint64_t(source) * width * 4), y = Vectors(to + uint64_t(row) * width * 4);
 	if (NORM) {
 		norm_add(0, x, width);
