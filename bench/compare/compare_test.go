@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/xml"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -73,6 +75,30 @@ func TestSVG(t *testing.T) {
 	for _, want := range []string{"300.0, 3.00 times", "decode 64 at depth 4096", "small", "large <&>"} {
 		if !strings.Contains("\n"+strings.Join(texts, "\n")+"\n", "\n"+want+"\n") {
 			t.Errorf("no %q in %q", want, texts)
+		}
+	}
+}
+
+// TestRuns: kept runs give the table of the measurement, and one program alone none.
+func TestRuns(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "runs.jsonl")
+	const both = `{"model": "m", "kind": "decode", "tokens": 64, "program": "tandem", "tokens_per_second": 30}
+{"model": "m", "kind": "decode", "tokens": 64, "program": "llama.cpp", "tokens_per_second": 10}
+{"model": "m", "kind": "decode", "tokens": 64, "program": "tandem", "tokens_per_second": 50}
+`
+	for text, want := range map[string]float64{both: 4, both[:strings.Index(both, "\n")]: 0, both + "{": 0} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := readRuns(path)
+		if want == 0 {
+			if err == nil {
+				t.Errorf("%s: no error", text)
+			}
+			continue
+		}
+		if err != nil || len(got) != 1 || got[0].ratio() != want || got[0].test != (test{"decode", 64, 0}) {
+			t.Errorf("%v, %v", got, err)
 		}
 	}
 }

@@ -4,8 +4,10 @@
 // repository's root, after make build:
 //
 //	go run ./bench/compare --peer DIR [--rounds N] [--svg docs/speed.svg] [--raw FILE]
+//	go run ./bench/compare --from FILE [--svg docs/gpu.svg]
 //
-// DIR is a build of llama.cpp with bin/llama-bench in it.
+// DIR is a build of llama.cpp with bin/llama-bench in it; FILE has the runs that --raw
+// wrote, or that were made on a machine where this cannot run.
 package main
 
 import (
@@ -14,6 +16,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"os"
 	"os/signal"
@@ -61,9 +64,9 @@ type sample struct {
 }
 
 type options struct {
-	names, short, raw, svg string
-	rounds                 int
-	programs               programs
+	names, short, raw, from, svg string
+	rounds                       int
+	programs                     programs
 }
 
 func main() {
@@ -75,6 +78,7 @@ func main() {
 	flag.IntVar(&o.programs.threads, "threads", 2, "threads of each program")
 	flag.StringVar(&o.programs.attention, "fa", "auto", "llama.cpp's flash attention: on, off, or auto, its default")
 	flag.StringVar(&o.raw, "raw", "", "file to append every run to, as lines of JSON")
+	flag.StringVar(&o.from, "from", "", "measure nothing: the runs of this file, lines of JSON as --raw writes them")
 	flag.StringVar(&o.svg, "svg", "", "file to plot to")
 	flag.Parse()
 	o.programs.peer = filepath.Join(*peer, "bin", "llama-bench")
@@ -85,36 +89,18 @@ func main() {
 	}
 }
 
-func run(ctx context.Context, o options) (err error) {
-	if o.rounds < 1 {
-		return fmt.Errorf("--rounds %d: use 1 or more", o.rounds)
-	}
-	var raw *os.File // nil without --raw
-	if o.raw != "" {
-		if raw, err = os.OpenFile(o.raw, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644); err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, raw.Close()) }()
-	}
+func run(ctx context.Context, o options) error {
 	var results []result
-	for _, name := range strings.Split(o.names, ",") {
-		path, _, err := models.Resolve("", name)
-		if err != nil {
-			return err
-		}
-		some := cases
-		if slices.Contains(strings.Split(o.short, ","), name) {
-			some = slices.DeleteFunc(slices.Clone(cases), func(t test) bool { return t.Tokens+t.Depth >= long })
-			fmt.Fprintf(os.Stderr, "%s: the cases of %d tokens are left out (--short)\n", name, long)
-		}
-		of, err := o.measure(ctx, name, path, some, raw)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		results = append(results, of...)
+	var err error
+	if o.from != "" {
+		results, err = readRuns(o.from)
+	} else if results, err = o.measureAll(ctx); err == nil {
+		fmt.Printf("tokens/s, median (least-most) of %d runs in turn; %d threads, f16 keys and values, llama.cpp's flash attention: %s\n\n",
+			o.rounds, o.programs.threads, o.programs.attention)
 	}
-	fmt.Printf("tokens/s, median (least-most) of %d runs in turn; %d threads, f16 keys and values, llama.cpp's flash attention: %s\n\n",
-		o.rounds, o.programs.threads, o.programs.attention)
+	if err != nil {
+		return err
+	}
 	writeTable(os.Stdout, results)
 	if o.svg == "" {
 		return nil
@@ -124,6 +110,74 @@ func run(ctx context.Context, o options) (err error) {
 		return err
 	}
 	return errors.Join(writeSVG(f, results), f.Close())
+}
+
+// readRuns reads samples, in the order in which cases first come. Each case needs runs of both programs.
+func readRuns(path string) ([]result, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	type key struct {
+		model string
+		test
+	}
+	var order []key
+	runs := map[key]map[string][]float64{}
+	for d := json.NewDecoder(f); ; {
+		var s sample
+		if err := d.Decode(&s); err == io.EOF {
+			break
+		} else if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		k := key{s.Model, s.test}
+		if runs[k] == nil {
+			order, runs[k] = append(order, k), map[string][]float64{}
+		}
+		runs[k][s.Program] = append(runs[k][s.Program], s.TokensPerSecond)
+	}
+	var results []result
+	for _, k := range order {
+		own, peer := runs[k]["tandem"], runs[k]["llama.cpp"]
+		if len(own) == 0 || len(peer) == 0 {
+			return nil, fmt.Errorf("%s: %s, %v: runs of one program alone", path, k.model, k.test)
+		}
+		results = append(results, result{k.model, k.test, speed.SpreadOf(own), speed.SpreadOf(peer)})
+	}
+	return results, nil
+}
+
+// measureAll measures every model.
+func (o options) measureAll(ctx context.Context) (results []result, err error) {
+	if o.rounds < 1 {
+		return nil, fmt.Errorf("--rounds %d: use 1 or more", o.rounds)
+	}
+	var raw *os.File // nil without --raw
+	if o.raw != "" {
+		if raw, err = os.OpenFile(o.raw, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, raw.Close()) }()
+	}
+	for _, name := range strings.Split(o.names, ",") {
+		path, _, err := models.Resolve("", name)
+		if err != nil {
+			return nil, err
+		}
+		some := cases
+		if slices.Contains(strings.Split(o.short, ","), name) {
+			some = slices.DeleteFunc(slices.Clone(cases), func(t test) bool { return t.Tokens+t.Depth >= long })
+			fmt.Fprintf(os.Stderr, "%s: the cases of %d tokens are left out (--short)\n", name, long)
+		}
+		of, err := o.measure(ctx, name, path, some, raw)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		results = append(results, of...)
+	}
+	return results, nil
 }
 
 // measure runs a model's cases, all of them once in each round.
