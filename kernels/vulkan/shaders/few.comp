@@ -41,7 +41,7 @@ const uint OUTPUTS = ROWS * COLS;
 
 float sums[2 * OUTPUTS]; // for each row and column, of weight and then of up
 
-shared vec2 team_sums[SUBGROUPS];
+shared vec2 team_sums[TEAM > 1 ? SUBGROUPS * OUTPUTS : 1];
 shared float outputs[TWIN ? 32 * COLS : 1];
 
 // Place is a team's first row and a thread's group in a turn.
@@ -78,30 +78,38 @@ void add(uint d, uint first, uint col, uint g)
 	}
 }
 
-// write finishes a turn: a thread of a team's first subgroup has an output.
+const uint COLUMNS = FINE ? 2 : 1; // of the twin for each output
+
+// put writes output i of a team: sum is that of weight and of up.
+void put(uint first, uint col, uint i, vec2 sum)
+{
+	uint row = first + i / COLS, c = i % COLS;
+	float value = GATED ? silu(sum.x) * sum.y : sum.x;
+	if (TWIN) outputs[c * 32 + row % 32] = row < rows ? value : 0;
+	else if (row < rows && col + c < cols) finish(to, bias, residual, rows, row, (col + c) / COLUMNS, value);
+}
+
+// write finishes a turn.
 void write(uint first, uint col, uint team)
 {
-	const uint columns = FINE ? 2 : 1;
 	uint lane = gl_SubgroupInvocationID;
-	[[unroll]] for (uint i = 0; i < OUTPUTS; i += columns) {
-		float sum = sums[i], up = 0;
-		if (FINE) sum += sums[i + columns - 1];
-		sum = subgroupAdd(sum);
-		if (GATED) up = subgroupAdd(sums[OUTPUTS + i]);
-		if (TEAM > 1) {
-			barrier(); // what was there before has been read
-			if (lane == 0) team_sums[gl_SubgroupID] = vec2(sum, up);
-			barrier();
-			vec2 all = vec2(0);
-			for (uint s = 0; s < TEAM; s++) all += team_sums[team * TEAM + s];
-			sum = all.x;
-			up = all.y;
+	[[unroll]] for (uint i = 0; i < OUTPUTS; i += COLUMNS) {
+		vec2 sum = vec2(sums[i], GATED ? sums[OUTPUTS + i] : 0);
+		if (FINE) sum.x += sums[i + COLUMNS - 1];
+		sum.x = subgroupAdd(sum.x);
+		if (GATED) sum.y = subgroupAdd(sum.y);
+		if (lane > 0) continue;
+		if (TEAM == 1) put(first, col, i, sum);
+		else team_sums[gl_SubgroupID * OUTPUTS + i] = sum;
+	}
+	if (TEAM > 1) {
+		barrier();
+		for (uint i = lane * COLUMNS; i < OUTPUTS && gl_SubgroupID % TEAM == 0; i += SUBGROUP * COLUMNS) {
+			vec2 sum = vec2(0);
+			for (uint s = 0; s < TEAM; s++) sum += team_sums[(gl_SubgroupID + s) * OUTPUTS + i];
+			put(first, col, i, sum);
 		}
-		if (GATED) sum = silu(sum) * up;
-		uint row = first + i / COLS, c = i % COLS;
-		if (lane > 0 || gl_SubgroupID % TEAM > 0) continue;
-		if (TWIN) outputs[c * 32 + row % 32] = row < rows ? sum : 0;
-		else if (row < rows && col + c < cols) finish(to, bias, residual, rows, row, (col + c) / columns, sum);
+		barrier(); // they have been read
 	}
 	if (!TWIN || (first + ROWS * (SUBGROUPS - team)) % 32 != 0) return; // a group is complete after all teams' rows
 	barrier();
