@@ -224,7 +224,7 @@ func (l *lowering) lowerOp(i int) error {
 		}
 	case *op.GatedMatMul:
 		// In the fused list it makes its twin, but of float weights.
-		l.emit(l.product(o.In, o.Out, product{weight: o.Gate, up: o.Up, residual: op.NoValue}), o.Out, l.makesTwin(o))
+		l.emit(l.product(o.In, o.Out, product{weight: o.Gate, up: o.Up, residual: op.NoValue}), o.Out, !o.Gate.Type.IsFloat() && l.makesTwin(o.Out))
 	case *op.Rope:
 		l.emit(l.rope(o), o.X, false)
 	case *op.Attention:
@@ -242,9 +242,9 @@ func (l *lowering) lowerOp(i int) error {
 	return nil
 }
 
-// makesTwin reports whether a gated product writes nothing but a twin.
-func (l *lowering) makesTwin(o *op.GatedMatMul) bool {
-	return l.fused && !o.Gate.Type.IsFloat() && l.columns[o.Out] == 1 && !l.wanted[o.Out]
+// makesTwin reports whether a gated product writes nothing of v but its twin.
+func (l *lowering) makesTwin(v op.Value) bool {
+	return l.fused && l.columns[v] == 1 && !l.wanted[v]
 }
 
 // lowerAttention appends what comes after keys and values are stored.

@@ -276,7 +276,7 @@ func (l *lowering) fewProduct(in, out op.Value, p product, s shape) call {
 	to, bias, residual := l.ends(out, p)
 	threads := l.e.dev.fewThreads()
 	subgroup, subgroups, team, turns := int(l.e.dev.found.subgroup), l.e.dev.subgroups(threads), 1, 1
-	twin := p.up != nil && l.fused && l.columns[out] == 1 && !l.wanted[out] // see makesTwin
+	twin := p.up != nil && l.makesTwin(out)
 	for !twin && team < subgroups && ceil(p.weight.Rows, fewTile)*team < fewSubgroups && groups(p.weight) > team*subgroup {
 		team *= 2
 	}
@@ -298,6 +298,7 @@ func (l *lowering) fewProduct(in, out op.Value, p product, s shape) call {
 	}
 }
 
+// manyProduct is many.comp.
 func (l *lowering) manyProduct(in, out op.Value, p product, s shape) call {
 	cols, each, tileRows := l.rows(out, s), 1, manyTile
 	for each < 4 && cols > each*manySide {
