@@ -17,7 +17,7 @@ const uint ROW_FOURS = OWN / COLS; // 4 values each
 
 // make_columns quantises columns from the given one on; from is their floats and
 // with the norm's weight, or partials and with the rows' positions. Its loops are not
-// unrolled: a step waits longer for instructions than for anything else.
+// unrolled: that was much slower (docs/bench.md).
 void make_columns(uint64_t from, uint64_t with, float eps, uint first, uint cols, uint groups)
 {
 	vec4 weight = vec4(1);

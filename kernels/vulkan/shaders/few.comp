@@ -3,9 +3,8 @@
 // weights are read. TEAM subgroups take ROWS rows of the matrix, TURNS times; their
 // threads take groups of k in turn, so that they read 16 consecutive bytes each, and
 // add up what they have at the end. The next group of each row is on its way while
-// one is used, the first while the columns are made; what is fetched is fetched
-// whether it is needed or not, for a load behind a branch is waited for where the
-// branch ends. GATED: silu(gate) * up of two matrices. FINE: two columns of the twin
+// one is used, the first while the columns are made; it is fetched whether it is
+// needed or not, which was faster than behind a branch (docs/bench.md). GATED: silu(gate) * up of two matrices. FINE: two columns of the twin
 // make one. TWIN: what comes out is written quantised; a workgroup's turns make whole
 // groups of 32 rows then.
 #include "base.glsl"
