@@ -141,6 +141,7 @@ func (e *executable) allocateBatch() (err error) {
 	b.tokensAt, b.positionsAt, b.startsAt, b.selectedAt = l.add(4*n), l.add(4*n), l.add(4*n), l.add(4*n)
 	for _, freqs := range e.ropes() {
 		b.ropesAt = append(b.ropesAt, l.add(8*n*len(freqs)))
+		e.turns = append(e.turns, nil)
 	}
 	for range e.plain.tiles { // each row may be alone
 		b.tilesAt = append(b.tilesAt, l.add(8*n))
@@ -240,7 +241,7 @@ func (e *executable) load(b *op.Batch) (shape, error) {
 	starts, selected := words[uint32](m.region, m.startsAt, n), words[int32](m.region, m.selectedAt, n)
 	table := words[int32](m.region, m.tableAt, m.tableMax)
 	s := shape{rows: n, splits: 1, runs: 1, best: bestOf(b.BestN)}
-	used, start, runs := 0, 0, 0
+	used, start, runs, keys := 0, 0, 0, 0
 	for i, r := range b.Rows {
 		if i == 0 || r.Seq != b.Rows[i-1].Seq {
 			start = used
@@ -251,6 +252,7 @@ func (e *executable) load(b *op.Batch) (shape, error) {
 			table[used] = b.Tables[r.Seq][used-start]
 		}
 		tokens[i], positions[i], starts[i] = r.Token, r.Pos, uint32(start)
+		keys = max(keys, int(r.Pos)+1)
 		if r.Logits {
 			selected[s.selected] = int32(i)
 			s.selected++
@@ -259,15 +261,16 @@ func (e *executable) load(b *op.Batch) (shape, error) {
 			s.splits *= 2
 		}
 	}
-	for i := range e.ropes() {
-		e.loadRope(i, b.Rows, words[float32](m.region, m.ropesAt[i], 2*n*len(e.ropes()[i])))
+	for i, freqs := range e.ropes() {
+		e.growTurns(i, keys)
+		size := 2 * len(freqs)
+		to := words[float32](m.region, m.ropesAt[i], n*size)
+		for row, r := range b.Rows {
+			copy(to[row*size:], e.turns[i][int(r.Pos)*size:][:size])
+		}
 	}
 	if n <= fewRows {
 		return s, nil
-	}
-	keys := 0
-	for _, r := range b.Rows {
-		keys = max(keys, int(r.Pos)+1)
 	}
 	s.splits = flashSplits(n, keys)
 	for s.runs < runs {
@@ -279,25 +282,21 @@ func (e *executable) load(b *op.Batch) (shape, error) {
 	return s, nil
 }
 
-// loadRope gives the rows' rotations of a table. They are kept by position: for a
-// prompt their sines would take a tenth of the time that a GPU takes.
-func (e *executable) loadRope(table int, rows []op.Row, to []float32) {
+// growTurns makes a table's rotations of so many positions. They are kept by position:
+// for a prompt their sines would take a tenth of the time that a GPU takes.
+func (e *executable) growTurns(table, positions int) {
 	freqs := e.ropes()[table]
-	if e.turns == nil {
-		e.turns = make([][]float32, len(e.ropes()))
+	at := len(e.turns[table]) / (2 * len(freqs))
+	if at >= positions {
+		return
 	}
-	turns, pairs := e.turns[table], len(freqs)
-	cos, sin := make([]float32, pairs), make([]float32, pairs)
-	for i, r := range rows {
-		for at := len(turns) / (2 * pairs); at <= int(r.Pos); at++ {
-			op.RopeTable(cos, sin, []op.Row{{Pos: int32(at)}}, freqs)
-			for k := range freqs {
-				turns = append(turns, cos[k], sin[k])
-			}
+	cos, sin := make([]float32, len(freqs)), make([]float32, len(freqs))
+	for ; at < positions; at++ {
+		op.RopeTable(cos, sin, []op.Row{{Pos: int32(at)}}, freqs)
+		for k := range freqs {
+			e.turns[table] = append(e.turns[table], cos[k], sin[k])
 		}
-		copy(to[2*i*pairs:], turns[2*int(r.Pos)*pairs:][:2*pairs])
 	}
-	e.turns[table] = turns
 }
 
 // splitsOf is into how many splits attention.glsl cuts the keys of a position.

@@ -57,9 +57,7 @@ func (l *lowering) newFlash(o *op.Attention) flash {
 	if l.columns[o.Out] > 0 && l.opt.KV != op.F32 {
 		l.withMatrix(&f, o.HeadDim)
 	}
-	perKV := o.QHeads / o.Heads
-	f.blocks = ceil(perKV, f.lines)
-	f.group = ceil(perKV, f.blocks)
+	f.blocks, f.group = headBlocks(o, f.lines)
 	f.rows = f.lines / f.group
 	f.table = slices.Index(l.tiles, f.rows)
 	if f.table < 0 {

@@ -125,7 +125,7 @@ func (l *lowering) findQKV(i int) (qkv, bool) {
 		if !ok {
 			break
 		}
-		if r.X != x || f.rope != nil && (!slices.Equal(r.Freqs, f.rope.Freqs) || r.Adjacent != f.rope.Adjacent || r.HeadDim != f.rope.HeadDim) {
+		if r.X != x || f.rope != nil && !sameTurn(r, f.rope) {
 			return f, false
 		}
 		f.rope = r
@@ -143,6 +143,11 @@ func (l *lowering) findQKV(i int) (qkv, bool) {
 	f.ops++
 	perRow := rotations/2 + 1 // readers of q and of k
 	return f, l.readers(q) == perRow && l.readers(k) == perRow && l.readers(v) == 1
+}
+
+// sameTurn reports whether two rotations turn heads alike.
+func sameTurn(a, b *op.Rope) bool {
+	return slices.Equal(a.Freqs, b.Freqs) && a.Adjacent == b.Adjacent && a.HeadDim == b.HeadDim
 }
 
 // lowerQKV appends the fused step, and attention without its store.

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-	"unsafe"
 
 	"tandem/kernels/op"
 )
@@ -55,7 +54,7 @@ func (d *Device) Limits(ctx context.Context) (readGBs, teraOps float64, err erro
 	if err != nil {
 		return 0, 0, err
 	}
-	fromTo := push{}.address(a.address(), b.address())
+	copyAll := call{push: push{}.address(a.address(), b.address()), x: limitBytes / 2 / 16 / copyThreads / copyItems, y: 1, z: 1}
 	peak := call{shader: "peak", threads: peakThreads, push: push{}.address(a.address()).number(peakRounds), x: groups, y: 1, z: 1}
 	for range limitRepeats {
 		if err := ctx.Err(); err != nil {
@@ -63,7 +62,7 @@ func (d *Device) Limits(ctx context.Context) (readGBs, teraOps float64, err erro
 		}
 		took, err := d.time(func(c C.VkCommandBuffer) {
 			for range passes {
-				C.record_dispatch(d.gpu, c, copies, unsafe.Pointer(&fromTo[0]), C.uint32_t(len(fromTo)), limitBytes/2/16/copyThreads/copyItems, 1, 1)
+				d.dispatch(c, copies, copyAll)
 			}
 		})
 		if err != nil {
@@ -86,7 +85,7 @@ func (d *Device) timeCalls(c call, n int) (time.Duration, error) {
 	}
 	return d.time(func(commands C.VkCommandBuffer) {
 		for range n {
-			C.record_dispatch(d.gpu, commands, pipeline, unsafe.Pointer(&c.push[0]), C.uint32_t(len(c.push)), C.uint32_t(c.x), C.uint32_t(c.y), C.uint32_t(c.z))
+			d.dispatch(commands, pipeline, c)
 			C.record_barrier(d.gpu, commands)
 		}
 	})

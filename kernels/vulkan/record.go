@@ -149,8 +149,13 @@ func (w *recorder) step(c C.VkCommandBuffer, s *step) error {
 		w.barrier(c)
 	}
 	w.reads, w.writes = append(w.reads, w.l.slotsOf(s.reads)...), append(w.writes, w.l.slotsOf(s.writes)...)
-	C.record_dispatch(w.d.gpu, c, pipeline, unsafe.Pointer(&call.push[0]), C.uint32_t(len(call.push)), C.uint32_t(call.x), C.uint32_t(call.y), C.uint32_t(call.z))
+	w.d.dispatch(c, pipeline, call)
 	return nil
+}
+
+// dispatch records a call whose pipeline is at hand.
+func (d *Device) dispatch(c C.VkCommandBuffer, pipeline C.VkPipeline, call call) {
+	C.record_dispatch(d.gpu, c, pipeline, unsafe.Pointer(&call.push[0]), C.uint32_t(len(call.push)), C.uint32_t(call.x), C.uint32_t(call.y), C.uint32_t(call.z))
 }
 
 // waits reports whether s reads or writes what others since the last barrier wrote or read.

@@ -387,8 +387,7 @@ func (l *lowering) findTurn(i int) (a *op.Attention, r *op.Rope, ok bool) {
 	if !q || !k || !attends || r.X != a.Q || other.X != a.K || r.HeadDim != a.HeadDim || l.p.Values[a.K].Name != "" || l.p.Values[a.Q].Name != "" {
 		return nil, nil, false
 	}
-	alike := slices.Equal(r.Freqs, other.Freqs) && r.Adjacent == other.Adjacent && r.HeadDim == other.HeadDim
-	return a, r, alike && l.readers(a.K) == 2 // the rotation and attention
+	return a, r, sameTurn(r, other) && l.readers(a.K) == 2 // the rotation and attention
 }
 
 // turn is r of a's queries and keys, and the store of keys and values.
@@ -407,10 +406,16 @@ func (l *lowering) turn(a *op.Attention, r *op.Rope) step {
 	}
 }
 
-func (l *lowering) attend(o *op.Attention) step {
+// headBlocks is into how many workgroups the query heads that share a KV head go if
+// one takes at most so many, and how many each takes.
+func headBlocks(o *op.Attention, most int) (blocks, group int) {
 	perKV := o.QHeads / o.Heads
-	blocks := ceil(perKV, groupMax)
-	group := ceil(perKV, blocks)
+	blocks = ceil(perKV, most)
+	return blocks, ceil(perKV, blocks)
+}
+
+func (l *lowering) attend(o *op.Attention) step {
+	blocks, group := headBlocks(o, groupMax)
 	many := l.newFlash(o)
 	return step{
 		kind: "attention", shape: headsShape(o), value: op.NoValue,
