@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // noRank is the rank of a pair that does not merge.
@@ -84,6 +85,8 @@ const (
 	longWordMax   = 64   // bytes
 	// keptSymbols bounds the scratch space that outlives a call.
 	keptSymbols = 1 << 14
+	// keptEncoders bounds the encoders that wait for a next text.
+	keptEncoders = 4
 	// shortWord is the number of symbols up to which looking through all pairs
 	// beats a heap.
 	shortWord = 32
@@ -104,6 +107,36 @@ type encoder struct {
 }
 
 func newEncoder() *encoder { return &encoder{long: make(map[string][]int32)} }
+
+// encoders are those that nobody uses, the one used last at the end. They stay, unlike
+// those of a sync.Pool, which every collection of garbage thins out: the caches stay
+// warm, and a server takes the same memory all day. Its mutex guards it.
+type encoders struct {
+	mu   sync.Mutex
+	free []*encoder
+}
+
+// take is an encoder for the caller alone.
+func (s *encoders) take() *encoder {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last := len(s.free) - 1
+	if last < 0 {
+		return newEncoder()
+	}
+	e := s.free[last]
+	s.free = s.free[:last]
+	return e
+}
+
+// keep makes an encoder available again.
+func (s *encoders) keep(e *encoder) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.free) < keptEncoders {
+		s.free = append(s.free, e)
+	}
+}
 
 // cached is a word and its tokens.
 type cached struct {

@@ -32,7 +32,7 @@ type Tokenizer struct {
 	bos      int32   // -1 if the model wants none
 	ends     []int32
 
-	encoders sync.Pool // of *encoder
+	idle encoders
 
 	sortOnce sync.Once
 	sorted   []int32 // ordinary tokens in the order of their bytes
@@ -90,10 +90,10 @@ func (t *Tokenizer) EncodeSpecial(dst []int32, text string) []int32 {
 }
 
 func (t *Tokenizer) encode(dst []int32, text string, m *matcher) []int32 {
-	e := t.encoders.Get().(*encoder)
+	e := t.idle.take()
 	dst = e.text(dst, t, text, m)
 	e.shrink()
-	t.encoders.Put(e)
+	t.idle.keep(e)
 	return dst
 }
 

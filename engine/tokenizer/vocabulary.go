@@ -55,7 +55,6 @@ var controlNames = append([]string{
 // New reads the tokenizer of a model. Its errors name the file and the key.
 func New(f *gguf.File) (*Tokenizer, error) {
 	t := &Tokenizer{bos: -1}
-	t.encoders.New = func() any { return newEncoder() }
 	for _, step := range []func(*gguf.File) error{t.readRules, t.readTokens, t.readMerges, t.readEnds} {
 		if err := step(f); err != nil {
 			// A file that was cut short since it was opened looks as if keys
