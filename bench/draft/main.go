@@ -3,7 +3,7 @@
 // texts must be equal. With a draft model, a third way has that as well. It
 // prints a table in Markdown. From the repository's root:
 //
-//	go run ./bench/draft [--model NAME] [--draft-model NAME] [--rounds N]
+//	go run ./bench/draft [--model NAME] [--draft-model NAME] [--device vulkan] [--rounds N]
 package main
 
 import (
@@ -22,12 +22,14 @@ import (
 	"tandem/engine/sample"
 	"tandem/kernels/cpu"
 	"tandem/kernels/op"
+	"tandem/kernels/vulkan"
 	"tandem/models"
 )
 
 // options are the flags.
 type options struct {
 	model, draftModel       string
+	device                  string
 	threads, rounds, tokens int
 	only                    string
 	temperature             float64
@@ -37,6 +39,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.model, "model", "qwen2.5-coder-0.5b", "model to measure")
 	flag.StringVar(&o.draftModel, "draft-model", "", "model that drafts where look-up finds nothing")
+	flag.StringVar(&o.device, "device", "cpu", "processor to compute on: cpu or vulkan, the best GPU")
 	flag.IntVar(&o.rounds, "rounds", 3, "runs of each prompt in each way")
 	flag.IntVar(&o.threads, "threads", 0, "threads; 0 takes every core")
 	flag.IntVar(&o.tokens, "n", 128, "tokens to decode")
@@ -61,7 +64,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	device, err := cpu.Open(cpu.Options{Threads: o.threads})
+	device, err := openDevice(o)
 	if err != nil {
 		return err
 	}
@@ -97,8 +100,9 @@ func run(ctx context.Context, o options) error {
 			return err
 		}
 	}
-	fmt.Printf("%s, %d threads, %d tokens decoded at temperature %g, medians of %d runs in turn\n",
-		o.model, device.Info().Threads, o.tokens, o.temperature, o.rounds)
+	info := device.Info()
+	fmt.Printf("%s on %s (%s, %d threads), %d tokens decoded at temperature %g, medians of %d runs in turn\n",
+		o.model, info.Name, info.ISA, info.Threads, o.tokens, o.temperature, o.rounds)
 	for _, kind := range []string{"repeat", "fresh"} {
 		files, err := filepath.Glob(filepath.Join("testdata", "draft", kind, "*"+o.only+"*.txt"))
 		if err != nil {
@@ -109,6 +113,16 @@ func run(ctx context.Context, o options) error {
 		}
 	}
 	return nil
+}
+
+func openDevice(o options) (op.Device, error) {
+	switch o.device {
+	case "cpu":
+		return cpu.Open(cpu.Options{Threads: o.threads})
+	case "vulkan":
+		return vulkan.Open(vulkan.Options{Index: -1})
+	}
+	return nil, fmt.Errorf("no device %q: use cpu or vulkan", o.device)
 }
 
 // measureAll prints the table of one kind of prompts.
