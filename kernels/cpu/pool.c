@@ -1,7 +1,8 @@
 // The workers. The caller of a run is worker 0; the others are threads that
-// spin for at most 50 us after their last work and then sleep, so that an idle
-// tandem takes no processor time. Between ops they meet at a barrier of the same
-// kind. A pool serves one run at a time: its owner is the device's executor.
+// spin for at most 50 us after their last work, letting others go first, and
+// then sleep, so that an idle tandem takes no processor time. Between ops they
+// meet at a barrier of the same kind. A pool serves one run at a time: its owner
+// is the device's executor.
 #define _GNU_SOURCE
 #include "pool.h"
 
@@ -87,7 +88,12 @@ static void gate_wait(struct gate *g, int old)
 		if (i % 64) continue; // look at the clock now and then
 		int64_t now = now_ns();
 		if (!until) until = now + SPIN_NS;
-		if (now < until) continue;
+		if (now < until) {
+			// Whoever is waited for may be waiting for this core, as one of
+			// two programs with as many workers as cores.
+			sched_yield();
+			continue;
+		}
 		atomic_fetch_add(&g->sleepers, 1);
 		sleep_on(&g->value, old);
 		atomic_fetch_sub(&g->sleepers, 1);
