@@ -191,6 +191,10 @@ func (l *Local) place(ctx context.Context, on *Executor, opt Options, progress f
 	if ranker, ok := exec.(op.Ranker); ok {
 		p.bestMax = ranker.BestMax()
 		p.best = make([]op.Scored, logitsMax*p.bestMax)
+	} else {
+		// The pages are taken now, not one row after the other as drafts get longer:
+		// a server that grows for hours looks as if it leaked.
+		clear(p.logits)
 	}
 	p.publish()
 	return p, nil
