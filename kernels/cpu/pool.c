@@ -1,13 +1,11 @@
 // The workers. The caller of a run is worker 0; the others are threads that
-// spin for at most 50 us after their last work, letting others go first, and
-// then sleep, so that an idle tandem takes no processor time. Between ops they
-// meet at a barrier of the same kind. A pool serves one run at a time: its owner
-// is the device's executor.
+// spin for a moment (SPIN_NS) after their last work and then sleep, so that an idle
+// tandem takes no processor time. Between ops they meet at a barrier of the same
+// kind. A pool serves one run at a time: its owner is the device's executor.
 #define _GNU_SOURCE
 #include "pool.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -21,6 +19,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+// Who spins longer does so on a core that others want, the mate it waits for
+// among them.
+enum { SPIN_NS = 10000 };
+
 static void sleep_on(atomic_int *at, int value)
 {
 	syscall(SYS_futex, at, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
@@ -31,7 +33,9 @@ static void wake_all(atomic_int *at)
 	syscall(SYS_futex, at, FUTEX_WAKE_PRIVATE, 1 << 30, NULL, NULL, 0);
 }
 #else
-// Without futexes a sleeper looks again every 100 us.
+// Without futexes a sleeper looks again every 100 us, so that sleep costs more.
+enum { SPIN_NS = 50000 };
+
 static void sleep_on(atomic_int *at, int value)
 {
 	struct timespec t = {0, 100000};
@@ -40,8 +44,6 @@ static void sleep_on(atomic_int *at, int value)
 
 static void wake_all(atomic_int *at) { (void)at; }
 #endif
-
-enum { SPIN_NS = 50000 };
 
 // gate is a counter that threads wait on: spin first, then sleep.
 struct gate {
@@ -88,12 +90,7 @@ static void gate_wait(struct gate *g, int old)
 		if (i % 64) continue; // look at the clock now and then
 		int64_t now = now_ns();
 		if (!until) until = now + SPIN_NS;
-		if (now < until) {
-			// Whoever is waited for may be waiting for this core, as one of
-			// two programs with as many workers as cores.
-			sched_yield();
-			continue;
-		}
+		if (now < until) continue;
 		atomic_fetch_add(&g->sleepers, 1);
 		sleep_on(&g->value, old);
 		atomic_fetch_sub(&g->sleepers, 1);
