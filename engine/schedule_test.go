@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"tandem/internal/bug"
+	"tandem/kernels/op"
 )
 
 // outcome is what a background request ended with.
@@ -383,6 +384,18 @@ func canceledContext() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	return ctx
+}
+
+// TestFree: a freed device goes on behind steps that are cancelled as they begin.
+func TestFree(t *testing.T) {
+	l, g := openGated(t)
+	g.free(t)
+	for range 200 { // of which a select takes half for cancelled before it offers them
+		if err := l.decode.exec.Run(canceledContext(), &op.Batch{}); err != nil && err != context.Canceled {
+			t.Fatal(err)
+		}
+	}
+	l.mustGreedy(t, Completion, same(1, 3), 1)
 }
 
 // TestCost: the model's guess follows what was measured.

@@ -22,13 +22,13 @@ func TestHeapStays(t *testing.T) {
 	work := func() {
 		for _, lang := range Languages() {
 			text := strings.Repeat("f(a, [1, 2], 'x')\n", 20)
-			tree, err := Parse(lang, text, Options{})
+			tree, err := Parse(lang, text, patient)
 			if err != nil {
 				t.Fatalf("%s: %v", lang.name, err)
 			}
 			for i := range 5 {
 				text = text[:i*7] + "(" + text[i*7:]
-				next, err := tree.Edit(text, Options{})
+				next, err := tree.Edit(text, patient)
 				if err != nil {
 					t.Fatalf("%s: %v", lang.name, err)
 				}
@@ -60,7 +60,7 @@ func TestReturnFree(t *testing.T) {
 	lang := Languages()[0]
 	var trees []*Tree
 	for range 100 {
-		tree, err := Parse(lang, strings.Repeat("f(a, [1, 2], 'x')\n", 500), Options{})
+		tree, err := Parse(lang, strings.Repeat("f(a, [1, 2], 'x')\n", 500), patient)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package cpu
+package cpu_test
 
 import (
 	"math"
@@ -11,17 +11,19 @@ import (
 // Rungs of the same lanes add floats in the same order, and integers are exact:
 // they give the same bits, whatever instruction multiplies the bytes.
 func TestAlike(t *testing.T) {
+	programs := map[op.DType]*op.Program{}
+	for _, format := range op.DTypes {
+		programs[format] = productsProgram(t, format)
+	}
 	for _, pair := range [][2]string{{"avx2", "avxvnni"}, {"avx512vnni", "amx"}, {"avx512vnni", "avx512bf16"}} {
 		t.Run(pair[1], func(t *testing.T) {
 			for _, isa := range pair {
-				if _, err := chooseRung(isa); err != nil {
-					t.Skip(err)
-				}
+				needs(t, isa)
 			}
 			for _, format := range op.DTypes {
 				// One row is decoded, 4 too; of 13 and more the blocks have different widths.
 				for _, rows := range []int{1, 4, 5, 12, 13, 24, 31} {
-					want, got := productBits(t, pair[0], format, rows), productBits(t, pair[1], format, rows)
+					want, got := productBits(t, pair[0], programs[format], rows), productBits(t, pair[1], programs[format], rows)
 					for i := range want {
 						if got[i] != want[i] {
 							t.Fatalf("%v, %d rows: value %d is %x on %s, %x on %s", format, rows, i, got[i], pair[1], want[i], pair[0])
@@ -33,8 +35,8 @@ func TestAlike(t *testing.T) {
 	}
 }
 
-// productBits is the bits of a gated and a plain product of rows with weights of a format.
-func productBits(t *testing.T, isa string, format op.DType, rows int) []uint32 {
+// productsProgram is a gated and a plain product with weights of a format.
+func productsProgram(t *testing.T, format op.DType) *op.Program {
 	t.Helper()
 	const vocab, hidden, wide = 40, 256, 1280 // wide: more groups than a panel holds
 	s := rand.New(rand.NewPCG(uint64(format), 1))
@@ -54,17 +56,20 @@ func productBits(t *testing.T, isa string, format op.DType, rows int) []uint32 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d, err := Open(Options{Threads: 2, ISA: isa})
-	if err != nil {
-		t.Fatal(err)
-	}
+	return p
+}
+
+// productBits is the bits of p's logits behind so many rows.
+func productBits(t *testing.T, isa string, p *op.Program, rows int) []uint32 {
+	t.Helper()
+	d := open(t, 2, isa)
 	defer d.Close()
 	e, err := d.Compile(t.Context(), p, op.CompileOptions{RowsMax: rows, LogitsMax: rows, KV: op.F16, Pages: 1}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	batch := &op.Batch{Tables: [][]int32{{0}}, Logits: make([]float32, rows*vocab)}
+	batch := &op.Batch{Tables: [][]int32{{0}}, Logits: make([]float32, rows*p.Vocab)}
 	for i := range rows {
 		batch.Rows = append(batch.Rows, op.Row{Token: int32(i), Pos: int32(i), Logits: true})
 	}

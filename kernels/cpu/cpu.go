@@ -7,8 +7,11 @@
 package cpu
 
 /*
-#cgo CFLAGS: -std=c11 -O3 -Wall -Wextra
+#cgo CFLAGS: -std=c11 -Wall -Wextra
+#cgo !race CFLAGS: -O3
+#cgo race CFLAGS: -O1
 #cgo LDFLAGS: -lm -lpthread
+// The race detector watches Go, not C: for it the kernels are compiled in half the time.
 #include "cpu.h"
 */
 import "C"
@@ -88,6 +91,9 @@ func chooseRung(name string) (int, error) {
 	}
 	return 0, fmt.Errorf("cpu: unknown instruction set %q; supported here: %s", name, strings.Join(Supported(), ", "))
 }
+
+// ISAs names all rungs, those that this processor cannot run, too.
+func ISAs() []string { return rungNames[:] }
 
 // Supported names the rungs that this processor can run, slowest first.
 func Supported() []string {

@@ -17,7 +17,12 @@ const (
 // testBlock runs a small transformer in each format: within the tolerance of
 // ref, and bit for bit the same however its rows come.
 func testBlock(t *testing.T, open Open, formats []op.DType) {
-	d, tolerance := openDevice(t, open, 2)
+	const asked = 2 // threads
+	d, tolerance := openDevice(t, open, asked)
+	others := []int{1, 3, 5}
+	if d.Info().Threads != asked {
+		others = nil // it has those that it has: another device would be the same
+	}
 	for i, format := range formats {
 		kv := kvFormats[i%len(kvFormats)]
 		t.Run(fmt.Sprintf("%v over %v", format, kv), func(t *testing.T) {
@@ -34,7 +39,7 @@ func testBlock(t *testing.T, open Open, formats []op.DType) {
 			checkChunks(t, m, ids, want, chain)
 			checkSomeLogits(t, m, ids, want, chain)
 			checkMates(t, m, ids, want, chain)
-			for _, threads := range []int{1, 3, 5} {
+			for _, threads := range others {
 				other, _ := openDevice(t, open, threads)
 				alone := compile(t, other, p, opt)
 				equal(t, fmt.Sprintf("%d threads", threads), alone.run(sequence(0, 0, ids), table), want)

@@ -10,6 +10,16 @@ import (
 	"tandem/kernels/op"
 )
 
+// TestMain has Mesa's software driver compile without optimising: what the tests
+// compute is little, and their shaders are many.
+func TestMain(m *testing.M) {
+	const option = "GALLIVM_PERF"
+	if _, set := os.LookupEnv(option); !set {
+		os.Setenv(option, "nopt")
+	}
+	os.Exit(m.Run())
+}
+
 // open opens the best device, or skips where there is none.
 func open(t testing.TB) *Device {
 	t.Helper()
