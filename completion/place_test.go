@@ -65,6 +65,7 @@ func told(e *scripted) string {
 }
 
 func TestPromptShowsOtherFiles(t *testing.T) {
+	patient := Options{ContextTime: time.Hour} // machines differ
 	e := &scripted{says: "x", stop: engine.StopToken, info: engine.Info{Model: "Qwen2.5 Coder 0.5B", MaxTokens: 8192}}
 	c := New(e)
 	defer c.Close()
@@ -86,7 +87,7 @@ func TestPromptShowsOtherFiles(t *testing.T) {
 		}
 		return got, told(e)
 	}
-	got, first := ask(doc, Options{})
+	got, first := ask(doc, patient)
 	dir := filepath.Base(filepath.Dir(f.main))
 	if !strings.HasPrefix(first, "<|repo_name|>"+dir+"\n<|file_sep|>geo.go\n") || !strings.Contains(first, "Radius float64") ||
 		!strings.HasSuffix(first, "<|file_sep|>main.go\n") {
@@ -97,25 +98,25 @@ func TestPromptShowsOtherFiles(t *testing.T) {
 	}
 
 	typed := f.at(head + "NewBrush(¦\n}\n") // names a file that the prompt does not show yet
-	if _, next := ask(typed, Options{}); next != first {
+	if _, next := ask(typed, patient); next != first {
 		t.Errorf("while somebody types the prompt's beginning became %q", next)
 	}
-	s.refresh(typed, Options{}, s.turn)
-	if _, next := ask(f.at(head+"NewBrush(1¦\n}\n"), Options{}); next != first {
+	s.refresh(typed, patient, s.turn)
+	if _, next := ask(f.at(head+"NewBrush(1¦\n}\n"), patient); next != first {
 		t.Errorf("a pause after a short time made the prompt's beginning %q", next)
 	}
 	clock = clock.Add(chunksAge)
-	s.refresh(typed, Options{}, s.turn)
-	_, later := ask(f.at(head+"NewBrush(2¦\n}\n"), Options{})
+	s.refresh(typed, patient, s.turn)
+	_, later := ask(f.at(head+"NewBrush(2¦\n}\n"), patient)
 	if !strings.Contains(later, "func NewBrush") {
 		t.Errorf("a pause after a long time left the prompt's beginning %q", later)
 	}
 	const elsewhere = "package example\n\nvar b = NewBrush(¦)\n\nfunc area(c Circle) float64 {\n\treturn c.\n}\n"
-	if _, at := ask(f.at(elsewhere), Options{}); at != "" {
+	if _, at := ask(f.at(elsewhere), patient); at != "" {
 		t.Errorf("at once another place shows %q", at)
 	}
 	settled(t, s)
-	if _, other := ask(f.at(strings.Replace(elsewhere, "¦", "2¦", 1)), Options{}); !strings.Contains(other, "func NewBrush") {
+	if _, other := ask(f.at(strings.Replace(elsewhere, "¦", "2¦", 1)), patient); !strings.Contains(other, "func NewBrush") {
 		t.Errorf("at another place the prompt begins with %q", other)
 	}
 	if got, none := ask(f.at("¦"+head), Options{ContextTokens: -1}); none != "" || got.Context != nil {
