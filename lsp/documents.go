@@ -3,6 +3,7 @@ package lsp
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"go.lsp.dev/protocol"
 
@@ -17,9 +18,10 @@ func (s *server) didOpen(params []byte) error {
 		return err
 	}
 	d := p.TextDocument
-	path := pathOf(d.URI)
+	// Copied, for its strings are parts of the message, all of which would stay with them.
+	path, language := strings.Clone(pathOf(d.URI)), strings.Clone(string(d.LanguageID))
 	s.live.end(path, s.staleError())
-	if err := s.workspace.Open(workspace.Item{Path: path, Language: string(d.LanguageID), Version: d.Version, Text: d.Text}); err != nil {
+	if err := s.workspace.Open(workspace.Item{Path: path, Language: language, Version: d.Version, Text: d.Text}); err != nil {
 		return err
 	}
 	if c := s.model.peek(); c != nil {
