@@ -69,7 +69,7 @@ func (e *executable) copyBest(b *op.Batch, s shape) {
 func (l *lowering) lowerBest() {
 	each := ceil(l.p.Vocab, bestThreads*bestThreads)
 	parts := ceil(l.p.Vocab, bestThreads*each)
-	keys := l.newMemory(8 * l.rowsMax(l.p.Logits) * parts * bestMax)
+	keys := l.newMemory(l.rowsMax(l.p.Logits), 8*parts*bestMax)
 	ranks := func(join bool, groups int) func(s shape) call {
 		return func(s shape) call {
 			if s.best == 0 || s.selected == 0 {
@@ -80,14 +80,14 @@ func (l *lowering) lowerBest() {
 				masked = l.e.best.masked.address()
 			}
 			return call{
-				shader: "best", threads: bestThreads, constants: []uint32{uint32(s.best), uint32(each), flag(join)},
-				push: push{}.address(l.float(l.p.Logits), masked, l.address(keys), l.e.best.found.address()).number(l.p.Vocab, parts),
+				shader: "best", threads: bestThreads, constants: []uint32{uint32(s.best), uint32(each), flag(join), flag(l.awaitsIn(s))},
+				push: push{}.address(l.float(l.p.Logits, s), masked, l.address(keys, s), l.e.best.found.address()).number(l.p.Vocab, parts).address(l.e.lateAddress()),
 				x:    groups, y: s.selected, z: 1,
 			}
 		}
 	}
 	logits := l.floats[l.p.Logits]
 	l.steps = append(l.steps,
-		step{kind: "rank", shape: fmt.Sprint(l.p.Vocab), value: l.p.Logits, reads: []int{logits}, writes: []int{keys}, call: ranks(false, parts)},
-		step{kind: "join ranks", shape: fmt.Sprint(l.p.Vocab), value: l.p.Logits, reads: []int{logits, keys}, call: ranks(true, 1)})
+		step{kind: "rank", shape: fmt.Sprint(l.p.Vocab), value: l.p.Logits, reads: []int{logits}, writes: []int{keys}, awaits: true, call: ranks(false, parts)},
+		step{kind: "join ranks", shape: fmt.Sprint(l.p.Vocab), value: l.p.Logits, reads: []int{logits, keys}, awaits: true, call: ranks(true, 1)})
 }

@@ -413,6 +413,8 @@ void record_copy(struct gpu *g, VkCommandBuffer c, VkBuffer from, uint64_t from_
 	g->vkCmdCopyBuffer(c, from, to, 1, &region);
 }
 
+void record_fill(struct gpu *g, VkCommandBuffer c, VkBuffer to, uint64_t offset, uint64_t bytes, uint32_t word) { g->vkCmdFillBuffer(c, to, offset, bytes, word); }
+
 void record_barrier(struct gpu *g, VkCommandBuffer c)
 {
 	enum { STAGES = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK_PIPELINE_STAGE_TRANSFER_BIT };

@@ -11,7 +11,7 @@
 enum {
 	DEVICES_MAX = 16,
 	PUSH_BYTES = 128,  // what every device has for push constants
-	CONSTANTS_MAX = 16, // specialization constants of a pipeline, numbered from 0
+	CONSTANTS_MAX = 20, // specialization constants of a pipeline, numbered from 0
 };
 
 // What went wrong before there is a result code to tell it.
@@ -85,6 +85,7 @@ void record_copy(struct gpu *g, VkCommandBuffer c, VkBuffer from, uint64_t from_
 // record_barrier makes what was written before visible to dispatches and copies after it;
 // record_host_barrier to the host.
 void record_barrier(struct gpu *g, VkCommandBuffer c);
+void record_fill(struct gpu *g, VkCommandBuffer c, VkBuffer to, uint64_t offset, uint64_t bytes, uint32_t word);
 void record_host_barrier(struct gpu *g, VkCommandBuffer c);
 void record_reset(struct gpu *g, VkCommandBuffer c, VkQueryPool pool, uint32_t n);
 void record_timestamp(struct gpu *g, VkCommandBuffer c, VkQueryPool pool, uint32_t i);

@@ -23,6 +23,7 @@ type executable struct {
 	batch    batchMemory
 	readback *region // logits and tapped values
 	best     bestMemory
+	late     *region // a word that is not 0 after a step waited in vain (await.go)
 	pages    *pages
 	bytes    int64
 
@@ -89,6 +90,9 @@ func (e *executable) allocate() (err error) {
 		for _, slot := range l.slots {
 			l.slotAt = append(l.slotAt, at.add(slot))
 		}
+		if l.awaits {
+			at.bytes += l.awaitedMax()
+		}
 		bytes = max(bytes, at.bytes)
 	}
 	if e.values, err = e.dev.alloc(deviceMemory, bytes, "activations"); err != nil {
@@ -103,6 +107,10 @@ func (e *executable) allocate() (err error) {
 	if e.readback, err = e.dev.alloc(readbackMemory, 4*most, "logits"); err != nil {
 		return err
 	}
+	if e.late, err = e.dev.alloc(readbackMemory, 4, "a flag"); err != nil {
+		return err
+	}
+	words[uint32](e.late, 0, 1)[0] = 0
 	if err := e.allocateBatch(); err != nil {
 		return err
 	}
@@ -185,7 +193,7 @@ func (e *executable) Close() error {
 	if e.pages != nil {
 		e.pages.close()
 	}
-	for _, r := range []*region{e.values, e.readback, e.batch.region, e.best.masked, e.best.found} {
+	for _, r := range []*region{e.values, e.readback, e.batch.region, e.best.masked, e.best.found, e.late} {
 		e.dev.release(r)
 	}
 	e.values, e.readback, e.batch.region, e.best = nil, nil, nil, bestMemory{}
@@ -218,6 +226,9 @@ func (e *executable) Run(ctx context.Context, b *op.Batch) error {
 		var r *recording
 		if r, err = e.recording(s); err == nil {
 			err = e.dev.play(ctx, r)
+		}
+		if err == nil {
+			err = e.inTime()
 		}
 		if err == nil && s.rows <= fewRows {
 			e.fewAtOnce = int(submissionMax/r.each) * r.size

@@ -101,7 +101,7 @@ func (l *lowering) flashCall(o *op.Attention, f flash, s shape) call {
 	c := call{
 		shader: "flash", threads: flashThreads,
 		constants: append(l.pageConstants(o), uint32(o.QHeads), uint32(f.group), uint32(f.keys)),
-		push: l.pool(o).address(l.float(o.Q), l.float(o.Out), l.e.batch.tiles[f.table], l.address(partialsMemory)).number(l.pageBytes()).
+		push: l.pool(o).address(l.float(o.Q, s), l.float(o.Out, s), l.e.batch.tiles[f.table], l.address(partialsMemory, s)).number(l.pageBytes()).
 			float(float32(float64(o.Scale) * math.Log2E)).number(s.rows),
 		x: tilesMax(f.rows, s), y: o.Heads * f.blocks, z: s.splits,
 	}
@@ -123,7 +123,7 @@ func (l *lowering) joinKeys(o *op.Attention) step {
 			}
 			return call{
 				shader: "join", threads: itemThreads, constants: []uint32{uint32(o.HeadDim), uint32(o.QHeads)},
-				push: push{}.address(l.address(partialsMemory), l.float(o.Out)).number(s.rows, s.splits),
+				push: push{}.address(l.address(partialsMemory, s), l.float(o.Out, s)).number(s.rows, s.splits),
 				x:    ceil(s.rows*o.QHeads*o.HeadDim/4, itemThreads), y: 1, z: 1,
 			}
 		},

@@ -54,21 +54,21 @@ func (l *lowering) columnsOf(v op.Value, s shape, atOnce int) (x, y uint64, eps 
 	}
 	words := uint32(atOnce * l.p.Values[v].Width / 4)
 	if a := from.attention; a != nil {
-		return l.address(partialsMemory), l.e.batch.positions, 0, []uint32{3, words, uint32(a.QHeads)}
+		return l.address(l.partialsOf(a.Layer, s), s), l.e.batch.positions, 0, []uint32{3, words, uint32(a.QHeads)}
 	}
 	if from.weight == nil {
-		return l.float(from.from), 0, 0, []uint32{1, words, 1}
+		return l.float(from.from, s), 0, 0, []uint32{1, words, 1}
 	}
-	return l.float(from.from), l.e.weights.vector(from.weight), from.eps, []uint32{2, words, 1}
+	return l.float(from.from, s), l.e.weights.vector(from.weight), from.eps, []uint32{2, words, 1}
 }
 
 // columnReads is the memory behind columnsOf.
 func (l *lowering) columnReads(v op.Value) []int {
 	reads := []int{l.twins[v]}
 	switch from, ok := l.sources[v]; {
-	case !ok || !l.fused:
+	case !ok || !l.fused || l.columns[v] != 1:
 	case from.attention != nil:
-		reads = append(reads, partialsMemory)
+		reads = append(reads, l.partialsMemories(from.attention)...)
 	default:
 		reads = append(reads, l.floats[from.from])
 	}
@@ -160,7 +160,7 @@ func (l *lowering) lowerQKV(f qkv) {
 	s := step{
 		kind: "qkv", shape: fmt.Sprintf("%v %v %v %d + 2 x %d x %d", f.products[0].Weight.Type, f.products[1].Weight.Type, f.products[2].Weight.Type,
 			f.products[0].Weight.Rows, f.products[1].Weight.Rows, f.products[0].Weight.Cols),
-		value: op.NoValue, reads: l.columnReads(in), writes: []int{l.floats[a.Q], pagesMemory},
+		value: op.NoValue, reads: l.columnReads(in), writes: []int{l.floats[a.Q], pagesMemory}, awaits: true,
 	}
 	s.cost = func(b *op.Batch) (bytes, ops float64) {
 		for _, m := range f.products {
@@ -184,15 +184,16 @@ func (l *lowering) lowerQKV(f qkv) {
 		if f.rope != nil {
 			turns = l.e.batch.ropes[table]
 		}
-		p = append(p.address(x, y, l.float(a.Q), turns), l.pool(a)...)
+		p = append(p.address(x, y, l.float(a.Q, s), turns), l.pool(a)...)
 		constants = append(append(constants, uint32(s.rows)), columns[:2]...)
-		constants = append(constants, uint32(pairs), flag(f.rope != nil && f.rope.Adjacent))
+		constants = append(constants, uint32(pairs), flag(f.rope != nil && f.rope.Adjacent), flag(l.awaitsIn(s)), uint32(groups(f.products[0].Weight)), l.e.dev.fours(s.rows*f.products[0].Weight.Cols))
 		return call{
 			shader: "qkv", threads: l.e.dev.fewThreads(), constants: constants,
-			push: p.number(l.pageBytes(), groups(f.products[0].Weight), s.rows).float(eps),
+			push: p.number(l.pageBytes()).float(eps).address(l.e.lateAddress()),
 			x:    ceil((a.QHeads+2*a.Heads)*a.HeadDim/2, l.e.dev.subgroups(l.e.dev.fewThreads())), y: 1, z: 1,
 		}
 	}
 	l.steps = append(l.steps, s)
-	l.lowerAttention(a)
+	l.memory[l.floats[a.Q]].rowBytes += a.Heads * a.HeadDim * 4 // qkv.comp's marks
+	l.lowerAttention(a, true)
 }

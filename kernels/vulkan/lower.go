@@ -25,6 +25,7 @@ type step struct {
 	tapped      bool // the value is complete after it, and has a name
 	reads       []int
 	writes      []int
+	awaits      bool // its shader can wait for what it reads
 	call        func(s shape) call
 	cost        func(b *op.Batch) (bytes, ops float64)
 }
@@ -34,6 +35,10 @@ type memory struct {
 	bytes       int
 	first, last int // steps that use it
 	slot        int // whose place it takes
+	// Of an awaiting list:
+	rowBytes int  // for each row of a batch
+	perSplit bool // and for each split of its keys
+	awaited  bool // who reads it waits for it
 }
 
 // Memory that is not shared.
@@ -44,30 +49,32 @@ const (
 )
 
 type lowering struct {
-	p       *op.Program
-	opt     op.CompileOptions
-	e       *executable
-	fused   bool
-	sources map[op.Value]source   // of twins that products can make themselves
-	picked  map[op.Value]op.Value // what a value is the selected rows of, where nobody needs them apart
-	steps   []step
-	memory  []memory
-	floats  []int                   // memory of each value's floats
-	twins   []int                   // of its quantised twin, -1 if nobody reads one
-	columns []int                   // of the twin, for each row: 0, 1 or 2
-	wanted  []bool                  // somebody reads the floats
-	tapOnly []bool                  // only who taps them
-	parts   []int                   // of each value: memory of the sums over splits of k that make it, -1 if there are none
-	makers  map[op.Value]*op.MatMul // of those with parts
-	ropes   [][]float32
-	tiles   []int // rows of a tile, of each table of tiles
-	kv      []layerPlace
-	slots   []int // bytes of each
-	slotAt  []int // and where it lies in the executable's values
+	p        *op.Program
+	opt      op.CompileOptions
+	e        *executable
+	fused    bool
+	awaits   bool                  // steps wait for each other without barriers (await.go)
+	partials map[int]int           // awaits: memory of the splits of each layer's attention
+	sources  map[op.Value]source   // of twins that products can make themselves
+	picked   map[op.Value]op.Value // what a value is the selected rows of, where nobody needs them apart
+	steps    []step
+	memory   []memory
+	floats   []int                   // memory of each value's floats
+	twins    []int                   // of its quantised twin, -1 if nobody reads one
+	columns  []int                   // of the twin, for each row: 0, 1 or 2
+	wanted   []bool                  // somebody reads the floats
+	tapOnly  []bool                  // only who taps them
+	parts    []int                   // of each value: memory of the sums over splits of k that make it, -1 if there are none
+	makers   map[op.Value]*op.MatMul // of those with parts
+	ropes    [][]float32
+	tiles    []int // rows of a tile, of each table of tiles
+	kv       []layerPlace
+	slots    []int // bytes of each
+	slotAt   []int // and where it lies in the executable's values
 }
 
 func lower(e *executable, fused bool) (*lowering, error) {
-	l := &lowering{p: e.p, opt: e.opt, e: e, fused: fused, memory: make([]memory, fixedMemory)}
+	l := &lowering{p: e.p, opt: e.opt, e: e, fused: fused, awaits: fused && e.dev.awaits(e.weights.bytes), partials: map[int]int{}, memory: make([]memory, fixedMemory)}
 	l.sources, l.picked = map[op.Value]source{}, map[op.Value]op.Value{}
 	if fused {
 		l.opt.RowsMax = min(l.opt.RowsMax, fewRows)
@@ -78,7 +85,7 @@ func lower(e *executable, fused bool) (*lowering, error) {
 	l.wanted, l.tapOnly = make([]bool, n), make([]bool, n)
 	l.makers = map[op.Value]*op.MatMul{}
 	for v, info := range l.p.Values {
-		l.floats = append(l.floats, l.newMemory(l.rowsMax(op.Value(v))*info.Width*4))
+		l.floats = append(l.floats, l.newMemory(l.rowsMax(op.Value(v)), info.Width*4))
 		l.twins[v], l.parts[v] = -1, -1
 	}
 	for _, o := range l.p.Ops {
@@ -90,7 +97,7 @@ func lower(e *executable, fused bool) (*lowering, error) {
 	}
 	for v, columns := range l.columns {
 		if columns > 0 {
-			l.twins[v] = l.newMemory(l.twinBytes(op.Value(v)))
+			l.twins[v] = l.newMemory(l.rowsMax(op.Value(v)), ceil(l.twinBytes(op.Value(v)), max(1, l.rowsMax(op.Value(v)))))
 		}
 	}
 	l.planParts()
@@ -105,7 +112,7 @@ func lower(e *executable, fused bool) (*lowering, error) {
 		}
 		if a, r, ok := l.findTurn(i); ok {
 			l.steps = append(l.steps, l.turn(a, r))
-			l.lowerAttention(a)
+			l.lowerAttention(a, false)
 			i += 3
 			continue
 		}
@@ -115,7 +122,11 @@ func lower(e *executable, fused bool) (*lowering, error) {
 		i++
 	}
 	l.lowerBest()
-	l.assignSlots()
+	if l.awaits {
+		l.ownSlots()
+	} else {
+		l.assignSlots()
+	}
 	return l, nil
 }
 
@@ -135,8 +146,8 @@ func (l *lowering) twinBytes(v op.Value) int {
 // keeps reports whether v's floats are to be written in this run.
 func (l *lowering) keeps(v op.Value) bool { return l.wanted[v] && (!l.tapOnly[v] || l.e.tapping) }
 
-func (l *lowering) newMemory(bytes int) int {
-	l.memory = append(l.memory, memory{bytes: bytes, first: -1, last: -1, slot: -1})
+func (l *lowering) newMemory(rows, rowBytes int) int {
+	l.memory = append(l.memory, memory{bytes: rows * rowBytes, rowBytes: rowBytes, first: -1, last: -1, slot: -1})
 	return len(l.memory) - 1
 }
 
@@ -224,12 +235,17 @@ func (l *lowering) lowerOp(i int) error {
 		}
 	case *op.GatedMatMul:
 		// In the fused list it makes its twin, but of float weights.
-		l.emit(l.product(o.In, o.Out, product{weight: o.Gate, up: o.Up, residual: op.NoValue}), o.Out, !o.Gate.Type.IsFloat() && l.makesTwin(o.Out))
+		s := l.product(o.In, o.Out, product{weight: o.Gate, up: o.Up, residual: op.NoValue})
+		makes := !o.Gate.Type.IsFloat() && l.makesTwin(o.Out)
+		if makes {
+			s.writes = nil
+		}
+		l.emit(s, o.Out, makes)
 	case *op.Rope:
 		l.emit(l.rope(o), o.X, false)
 	case *op.Attention:
 		l.steps = append(l.steps, l.store(o))
-		l.lowerAttention(o)
+		l.lowerAttention(o, false)
 	case *op.Select:
 		if l.fused && l.onlyNormed(i) {
 			l.picked[o.Out] = o.In
@@ -247,9 +263,10 @@ func (l *lowering) makesTwin(v op.Value) bool {
 	return l.fused && l.columns[v] == 1 && !l.wanted[v]
 }
 
-// lowerAttention appends what comes after keys and values are stored.
-func (l *lowering) lowerAttention(a *op.Attention) {
-	l.steps = append(l.steps, l.attend(a))
+// lowerAttention appends what comes after keys and values are stored; marks: the
+// step that stored them tells so (await.go).
+func (l *lowering) lowerAttention(a *op.Attention, marks bool) {
+	l.steps = append(l.steps, l.attend(a, marks))
 	if !l.fused {
 		l.steps = append(l.steps, l.joinKeys(a))
 	}
@@ -350,10 +367,13 @@ func (l *lowering) assignSlots() {
 	}
 }
 
-// slotsOf are the slots that memory lies in.
-func (l *lowering) slotsOf(memory []int) []int {
+// slotsOf are the slots that memory lies in, but of what needs no barrier.
+func (l *lowering) slotsOf(memory []int, s shape) []int {
 	var slots []int
 	for _, m := range memory {
+		if l.memory[m].awaited && l.awaitsIn(s) {
+			continue
+		}
 		slots = append(slots, l.memory[m].slot)
 	}
 	return slots

@@ -90,10 +90,10 @@ func (l *lowering) matrixProduct(in, out op.Value, p product, s shape) call {
 	}
 	weight, up, upType := l.weightsOf(p)
 	halves, scales := l.twin(in, s)
-	to, bias, residual := l.ends(out, p)
+	to, bias, residual := l.ends(out, p, s)
 	c := l.e.dev.cutOf(rows, cols, groups, l.makers[out] != nil)
 	if c.splits > 1 {
-		to, residual = l.address(l.parts[out]), 0
+		to, residual = l.address(l.parts[out], s), 0
 	}
 	return l.e.dev.cutCall(c, rows, cols, groups, call{
 		constants: []uint32{uint32(p.weight.Type), upType, flag(p.up != nil)},
@@ -133,7 +133,7 @@ func (l *lowering) planParts() {
 			}
 		}
 		if bytes > 0 {
-			l.parts[m.Out] = l.newMemory(bytes)
+			l.parts[m.Out] = l.newMemory(1, bytes)
 		}
 	}
 }
@@ -198,15 +198,15 @@ func (l *lowering) halveCall(r row, joins bool, s shape) call {
 	rows, width := l.rows(r.to, s), l.p.Values[r.to].Width
 	threads := l.e.dev.halveThreads(width)
 	halves, scales := l.twin(r.to, s)
-	from, parts, splits := l.float(r.from), uint64(0), 0
+	from, parts, splits := l.float(r.from, s), uint64(0), 0
 	if joins {
-		from, parts, splits = l.float(l.makers[r.from].Residual), l.address(l.parts[r.from]), l.partsOf(r.from, rows)
+		from, parts, splits = l.float(l.makers[r.from].Residual, s), l.address(l.parts[r.from], s), l.partsOf(r.from, rows)
 	}
 	normed := r.weight != nil
 	return call{
 		shader: "halve", threads: threads,
 		constants: []uint32{uint32(ceil(width, 4*threads)), uint32(splits), flag(normed), flag(normed && l.keeps(r.to)), flag(halves != 0)},
-		push:      push{}.address(from, l.float(r.to), l.e.weights.vector(r.weight), halves, scales, parts, l.float(r.from)).number(rows, width).float(r.eps),
+		push:      push{}.address(from, l.float(r.to, s), l.e.weights.vector(r.weight), halves, scales, parts, l.float(r.from, s)).number(rows, width).float(r.eps),
 		x:         rows, y: 1, z: 1,
 	}
 }

@@ -61,6 +61,7 @@ func (e *executable) measure(ctx context.Context, b *op.Batch, s shape) error {
 	w := recorder{d: e.dev, l: l, shape: s}
 	err := w.once(func(c C.VkCommandBuffer) error {
 		C.record_reset(gpu, c, p.queries, C.uint32_t(len(p.ticks)))
+		w.clear(c)
 		C.record_timestamp(gpu, c, p.queries, 0)
 		for i := range l.steps {
 			w.barrier(c)

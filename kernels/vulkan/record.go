@@ -60,6 +60,9 @@ func (e *executable) recording(s shape) (*recording, error) {
 	r := &recording{size: size}
 	for from, to := 0, 0; from < len(w.l.steps); from = to {
 		c, err := w.commands(func(c C.VkCommandBuffer) error {
+			if from == 0 {
+				w.clear(c)
+			}
 			// What need not wait for the last step of a piece belongs to it.
 			for ; to < len(w.l.steps) && (to < from+size || !w.waits(&w.l.steps[to])); to++ {
 				if err := w.step(c, &w.l.steps[to]); err != nil {
@@ -148,7 +151,7 @@ func (w *recorder) step(c C.VkCommandBuffer, s *step) error {
 	if w.waits(s) {
 		w.barrier(c)
 	}
-	w.reads, w.writes = append(w.reads, w.l.slotsOf(s.reads)...), append(w.writes, w.l.slotsOf(s.writes)...)
+	w.reads, w.writes = append(w.reads, w.l.slotsOf(s.reads, w.shape)...), append(w.writes, w.l.slotsOf(s.writes, w.shape)...)
 	w.d.dispatch(c, pipeline, call)
 	return nil
 }
@@ -160,7 +163,7 @@ func (d *Device) dispatch(c C.VkCommandBuffer, pipeline C.VkPipeline, call call)
 
 // waits reports whether s reads or writes what others since the last barrier wrote or read.
 func (w *recorder) waits(s *step) bool {
-	reads, writes := w.l.slotsOf(s.reads), w.l.slotsOf(s.writes)
+	reads, writes := w.l.slotsOf(s.reads, w.shape), w.l.slotsOf(s.writes, w.shape)
 	return overlap(reads, w.writes) || overlap(writes, w.reads) || overlap(writes, w.writes)
 }
 
@@ -178,7 +181,7 @@ func (w *recorder) copyOut(c C.VkCommandBuffer, v op.Value, rows int) {
 	e := w.l.e
 	if bytes := 4 * rows * e.p.Values[v].Width; bytes > 0 {
 		w.barrier(c)
-		at := w.l.slotAt[w.l.memory[w.l.floats[v]].slot]
+		at := w.l.place(w.l.floats[v], w.shape)
 		C.record_copy(e.dev.gpu, c, e.values.buffer.handle, C.uint64_t(at), e.readback.buffer.handle, 0, C.uint64_t(bytes))
 	}
 	C.record_host_barrier(e.dev.gpu, c)

@@ -29,7 +29,10 @@ const (
 	manySide     = 16   // its columns are 1, 2 or 4 times so many
 	fewTile      = 2    // rows of a team of few.comp
 	fewSubgroups = 2048 // that keep a large GPU busy: with fewer units of rows, they share them
-	ownBlocksMax = 256  // workgroups of few.comp that quantise for themselves
+	gateTile     = 4    // the same of a gated product whose rows a subgroup's threads have one group of each: all are on their way at once
+	narrowGroups = 64   // up to so many groups a row is quantised fast, so that more may do it
+	ownNarrow    = 512  // workgroups of few.comp that quantise such rows for themselves
+	ownWide      = 256  // and others
 	chunkKeys    = 64   // of attention.glsl, like the next
 	splitsMax    = 32
 	groupMax     = 8 // query heads of a workgroup of attend_few.comp
@@ -73,11 +76,11 @@ func flag(b bool) uint32 {
 func ceil(n, by int) int { return (n + by - 1) / by }
 
 // address is where memory m lies, 0 if no step uses it.
-func (l *lowering) address(m int) uint64 {
+func (l *lowering) address(m int, s shape) uint64 {
 	if l.memory[m].slot < 0 {
 		return 0
 	}
-	return l.e.values.address() + uint64(l.slotAt[l.memory[m].slot])
+	return l.e.values.address() + uint64(l.place(m, s))
 }
 
 // rows is how many rows v has in a batch of that shape.
@@ -90,13 +93,13 @@ func (l *lowering) rows(v op.Value, s shape) int {
 
 // float and twin are where a value's floats, its quants and what belongs to
 // them are; 0 where there are none.
-func (l *lowering) float(v op.Value) uint64 { return l.address(l.floats[v]) }
+func (l *lowering) float(v op.Value, s shape) uint64 { return l.address(l.floats[v], s) }
 
 func (l *lowering) twin(v op.Value, s shape) (quants, meta uint64) {
 	if l.twins[v] < 0 {
 		return 0, 0
 	}
-	quants = l.address(l.twins[v])
+	quants = l.address(l.twins[v], s)
 	bytes := l.columns[v]
 	if l.halves(v, s) {
 		bytes = 2
@@ -122,7 +125,7 @@ func (l *lowering) embed(o *op.Embed) step {
 		call: func(s shape) call {
 			return call{
 				shader: "embed", threads: itemThreads, constants: []uint32{uint32(o.Table.Type)},
-				push: push{}.address(l.e.weights.tensor(o.Table), l.e.batch.tokens, l.float(o.Out)).number(o.Table.Rows, groups(o.Table), s.rows),
+				push: push{}.address(l.e.weights.tensor(o.Table), l.e.batch.tokens, l.float(o.Out, s)).number(o.Table.Rows, groups(o.Table), s.rows),
 				x:    ceil(s.rows*groups(o.Table), itemThreads), y: 1, z: 1,
 			}
 		},
@@ -136,7 +139,7 @@ func (l *lowering) norm(o *op.Norm, joins bool) step {
 		from = o.In
 	}
 	r := row{from: from, to: o.Out, selects: selects, weight: o.Weight, eps: o.Eps}
-	st := step{kind: "norm", shape: fmt.Sprint(len(o.Weight)), reads: []int{l.floats[from]}, call: l.rowCall(r)}
+	st := step{kind: "norm", shape: fmt.Sprint(len(o.Weight)), reads: []int{l.floats[from]}, awaits: true, call: l.rowCall(r)}
 	if joins {
 		st = l.joinParts(st, r)
 	}
@@ -150,7 +153,7 @@ func (l *lowering) norm(o *op.Norm, joins bool) step {
 func (l *lowering) quantise(v op.Value) step {
 	return step{
 		kind: "quantise", shape: fmt.Sprint(l.p.Values[v].Width), value: v,
-		reads: []int{l.floats[v]}, writes: []int{l.twins[v]},
+		reads: []int{l.floats[v]}, writes: []int{l.twins[v]}, awaits: true,
 		call: l.rowCall(row{from: v, to: v}),
 	}
 }
@@ -176,8 +179,8 @@ func (l *lowering) rowCall(r row) func(s shape) call {
 		}
 		return call{
 			shader: "norm", threads: l.e.dev.fewThreads(),
-			constants: []uint32{flag(normed), flag(normed && l.wanted[r.to]), uint32(l.columns[r.to]), flag(r.selects)},
-			push:      push{}.address(l.float(r.from), l.float(r.to), l.e.weights.vector(r.weight), quants, meta, rows).number(l.p.Values[r.to].Width).float(r.eps),
+			constants: []uint32{flag(normed), flag(normed && l.wanted[r.to]), uint32(l.columns[r.to]), flag(r.selects), flag(l.awaitsIn(s))},
+			push:      push{}.address(l.float(r.from, s), l.float(r.to, s), l.e.weights.vector(r.weight), quants, meta, rows).number(l.p.Values[r.to].Width).float(r.eps).address(l.e.lateAddress()),
 			x:         l.rows(r.to, s), y: 1, z: 1,
 		}
 	}
@@ -214,16 +217,16 @@ func (l *lowering) product(in, out op.Value, p product) step {
 		return s
 	}
 	s.reads = append(s.reads, l.columnReads(in)...)
-	s.call = l.quantProduct(in, out, p)
+	s.call, s.awaits = l.quantProduct(in, out, p), out != l.p.Logits
 	return s
 }
 
 // ends are the addresses that a product writes to and adds.
-func (l *lowering) ends(out op.Value, p product) (to, bias, residual uint64) {
+func (l *lowering) ends(out op.Value, p product, s shape) (to, bias, residual uint64) {
 	if p.residual != op.NoValue {
-		residual = l.float(p.residual)
+		residual = l.float(p.residual, s)
 	}
-	return l.float(out), l.e.weights.vector(p.bias), residual
+	return l.float(out, s), l.e.weights.vector(p.bias), residual
 }
 
 // weightsOf are the matrices' addresses and the second one's type.
@@ -239,10 +242,10 @@ func (l *lowering) floatProduct(in, out op.Value, p product) func(s shape) call 
 		rows := l.rows(out, s)
 		cols := max(1, min(rows, fewRows))
 		weight, up, upType := l.weightsOf(p)
-		to, bias, residual := l.ends(out, p)
+		to, bias, residual := l.ends(out, p, s)
 		return call{
 			shader: "floats", threads: floatThreads, constants: []uint32{uint32(p.weight.Type), upType, uint32(cols), flag(p.up != nil)},
-			push: push{}.address(weight, up, l.float(in), to, bias, residual).number(p.weight.Rows, p.weight.Cols/2, rows),
+			push: push{}.address(weight, up, l.float(in, s), to, bias, residual).number(p.weight.Rows, p.weight.Cols/2, rows),
 			x:    ceil(p.weight.Rows, l.e.dev.subgroups(floatThreads)) * min(rows, 1), y: ceil(rows, cols), z: 1,
 		}
 	}
@@ -273,27 +276,34 @@ func (l *lowering) fewProduct(in, out op.Value, p product, s shape) call {
 	atOnce := min(cols, fewRows)
 	weight, up, upType := l.weightsOf(p)
 	x, y, eps, columns := l.columnsOf(in, s, atOnce)
-	to, bias, residual := l.ends(out, p)
+	to, bias, residual := l.ends(out, p, s)
 	threads := l.e.dev.fewThreads()
-	subgroup, subgroups, team, turns := int(l.e.dev.found.subgroup), l.e.dev.subgroups(threads), 1, 1
+	subgroup, subgroups, each, team, turns := int(l.e.dev.found.subgroup), l.e.dev.subgroups(threads), fewTile, 1, 1
 	twin := p.up != nil && l.makesTwin(out)
 	for !twin && team < subgroups && ceil(p.weight.Rows, fewTile)*team < fewSubgroups && groups(p.weight) > team*subgroup {
 		team *= 2
 	}
-	tile := fewTile * subgroups / team // rows of a turn
-	if columns[0] != 0 {               // each workgroup has work of its own before its first row
-		turns = ceil(ceil(p.weight.Rows, tile), ownBlocksMax)
+	if twin && groups(p.weight) <= subgroup && gateTile*subgroups <= groupValues {
+		each = gateTile
+	}
+	tile := each * subgroups / team // rows of a turn
+	if columns[0] != 0 {            // each workgroup has work of its own before its first row
+		blocks := ownWide
+		if groups(p.weight) <= narrowGroups {
+			blocks = ownNarrow
+		}
+		turns = ceil(ceil(p.weight.Rows, tile), blocks)
 	}
 	if twin {
 		to, bias = l.twin(out, s)
 		perGroup := groupValues / tile
 		turns = ceil(turns, perGroup) * perGroup
 	}
-	constants := []uint32{uint32(p.weight.Type), upType, uint32(atOnce), fewTile, uint32(turns), flag(p.up != nil), flag(fine)}
-	constants = append(append(constants, columns...), uint32(team), flag(twin), flag(turns*ceil(groups(p.weight), team*subgroup) == 1))
+	constants := []uint32{uint32(p.weight.Type), upType, uint32(atOnce), uint32(each), uint32(turns), flag(p.up != nil), flag(fine)}
+	constants = append(append(constants, columns...), uint32(team), flag(twin), flag(turns*ceil(groups(p.weight), team*subgroup) == 1), flag(l.awaitsIn(s) && out != l.p.Logits), l.e.dev.fours(atOnce*p.weight.Cols))
 	return call{
 		shader: "few", threads: threads, constants: constants,
-		push: push{}.address(weight, up, x, y, to, bias, residual).number(p.weight.Rows, groups(p.weight), cols).float(eps),
+		push: push{}.address(weight, up, x, y, to, bias, residual).number(p.weight.Rows, groups(p.weight), cols).float(eps).address(l.e.lateAddress()).number(s.splits),
 		x:    ceil(p.weight.Rows, tile*turns), y: ceil(cols, atOnce), z: 1,
 	}
 }
@@ -309,7 +319,7 @@ func (l *lowering) manyProduct(in, out op.Value, p product, s shape) call {
 	}
 	weight, up, upType := l.weightsOf(p)
 	x, y := l.twin(in, s)
-	to, bias, residual := l.ends(out, p)
+	to, bias, residual := l.ends(out, p, s)
 	return call{
 		shader: "many", threads: manyThreads, constants: []uint32{uint32(p.weight.Type), upType, flag(p.up != nil), uint32(each)},
 		push: push{}.address(weight, up, x, y, to, bias, residual).number(p.weight.Rows, groups(p.weight), cols),
@@ -326,7 +336,7 @@ func (l *lowering) rope(o *op.Rope) step {
 			rows := l.rows(o.X, s)
 			return call{
 				shader: "rope", threads: itemThreads,
-				push: push{}.address(l.float(o.X), l.e.batch.ropes[table]).number(len(o.Freqs), o.HeadDim, heads, rows, int(flag(o.Adjacent))),
+				push: push{}.address(l.float(o.X, s), l.e.batch.ropes[table]).number(len(o.Freqs), o.HeadDim, heads, rows, int(flag(o.Adjacent))),
 				x:    ceil(rows*heads*len(o.Freqs), itemThreads), y: 1, z: 1,
 			}
 		},
@@ -368,7 +378,7 @@ func (l *lowering) store(o *op.Attention) step {
 		call: func(s shape) call {
 			return call{
 				shader: "store", threads: itemThreads, constants: l.pageConstants(o),
-				push: l.pool(o).address(l.float(o.K), l.float(o.V)).number(l.pageBytes(), s.rows),
+				push: l.pool(o).address(l.float(o.K, s), l.float(o.V, s)).number(l.pageBytes(), s.rows),
 				x:    ceil(s.rows*2*o.Heads*o.HeadDim/block, itemThreads), y: 1, z: 1,
 			}
 		},
@@ -399,7 +409,7 @@ func (l *lowering) turn(a *op.Attention, r *op.Rope) step {
 		call: func(s shape) call {
 			return call{
 				shader: "turn", threads: itemThreads, constants: append(l.pageConstants(a), uint32(a.QHeads), uint32(len(r.Freqs)), flag(r.Adjacent)),
-				push: l.pool(a).address(l.float(a.Q), l.float(a.K), l.float(a.V), l.e.batch.ropes[table]).number(l.pageBytes()),
+				push: l.pool(a).address(l.float(a.Q, s), l.float(a.K, s), l.float(a.V, s), l.e.batch.ropes[table]).number(l.pageBytes()),
 				x:    ceil((a.QHeads+2*a.Heads)*a.HeadDim/2, itemThreads), y: s.rows, z: 1,
 			}
 		},
@@ -414,20 +424,24 @@ func headBlocks(o *op.Attention, most int) (blocks, group int) {
 	return blocks, ceil(perKV, blocks)
 }
 
-func (l *lowering) attend(o *op.Attention) step {
+func (l *lowering) attend(o *op.Attention, marks bool) step {
 	blocks, group := headBlocks(o, groupMax)
 	many := l.newFlash(o)
+	writes := append(l.partialsMemories(o), l.floats[o.Out])
+	if l.fused {
+		writes = writes[:len(writes)-1] // merge writes it
+	}
 	return step{
 		kind: "attention", shape: headsShape(o), value: op.NoValue,
-		reads: []int{l.floats[o.Q], pagesMemory}, writes: []int{partialsMemory, l.floats[o.Out]},
+		reads: []int{l.floats[o.Q], pagesMemory}, writes: writes, awaits: marks,
 		cost: func(b *op.Batch) (bytes, ops float64) { return attentionCost(b, l.opt.KV, o) },
 		call: func(s shape) call {
 			if s.rows > fewRows {
 				return l.flashCall(o, many, s)
 			}
 			return call{
-				shader: "attend_few", threads: attendFewThreads(l.e.dev), constants: append(l.pageConstants(o), uint32(o.QHeads), uint32(group)),
-				push: l.pool(o).address(l.float(o.Q), l.address(partialsMemory)).number(l.pageBytes()).float(o.Scale).number(s.rows),
+				shader: "attend_few", threads: attendFewThreads(l.e.dev), constants: append(l.pageConstants(o), uint32(o.QHeads), uint32(group), flag(l.awaitsIn(s) && marks)),
+				push: l.pool(o).address(l.float(o.Q, s), l.address(l.partialsOf(o.Layer, s), s)).number(l.pageBytes()).float(o.Scale).number(s.rows, s.splits).address(l.e.lateAddress()),
 				x:    s.rows, y: o.Heads * blocks, z: s.splits,
 			}
 		},
@@ -437,6 +451,15 @@ func (l *lowering) attend(o *op.Attention) step {
 // fewThreads are those of a workgroup that may norm a row: all who do must have as
 // many, so that they add in the same order. Eight subgroups of two rows each make half a group.
 func (d *Device) fewThreads() int { return min(8*int(d.found.subgroup), 256) }
+
+// fours is how many times 4 values a thread quantises at a time, of so many that a
+// workgroup has: one where there is a thread for each.
+func (d *Device) fours(values int) uint32 {
+	if values > 4*d.fewThreads() {
+		return 4
+	}
+	return 1
+}
 
 func attendFewThreads(d *Device) int { return min(16*int(d.found.subgroup), 256) }
 
@@ -450,7 +473,13 @@ func attentionCost(b *op.Batch, kv op.DType, o *op.Attention) (bytes, ops float6
 
 // merge joins the splits and quantises; where attention left none it only quantises.
 func (l *lowering) merge(o *op.Attention) step {
-	s := step{kind: "merge", shape: headsShape(o), reads: []int{partialsMemory, l.floats[o.Out]}, writes: []int{l.floats[o.Out]}}
+	s := step{kind: "merge", shape: headsShape(o), reads: l.partialsMemories(o), awaits: true}
+	if !l.fused {
+		s.reads = append(s.reads, l.floats[o.Out])
+	}
+	if !l.fused || l.wanted[o.Out] {
+		s.writes = []int{l.floats[o.Out]}
+	}
 	quantise := l.rowCall(row{from: o.Out, to: o.Out})
 	s.call = func(s shape) call {
 		if s.rows > fewRows {
@@ -461,9 +490,9 @@ func (l *lowering) merge(o *op.Attention) step {
 		}
 		quants, meta := l.twin(o.Out, s)
 		return call{
-			shader: "merge", threads: itemThreads, constants: []uint32{flag(l.wanted[o.Out]), uint32(l.columns[o.Out]), uint32(o.HeadDim), uint32(o.QHeads)},
-			push: push{}.address(l.address(partialsMemory), l.e.batch.positions, l.float(o.Out), quants, meta).number(s.rows),
-			x:    ceil(o.QHeads*o.HeadDim/4, itemThreads), y: s.rows, z: 1,
+			shader: "merge", threads: itemThreads, constants: []uint32{flag(l.wanted[o.Out]), uint32(l.columns[o.Out]), uint32(o.HeadDim), uint32(o.QHeads), flag(l.awaitsIn(s))},
+			push: push{}.address(l.address(l.partialsOf(o.Layer, s), s), l.e.batch.positions, l.float(o.Out, s), quants, meta).number(s.rows, s.splits).address(l.e.lateAddress()),
+			x:    ceil(o.QHeads*o.HeadDim/16, itemThreads), y: s.rows, z: 1,
 		}
 	}
 	return s
@@ -476,7 +505,7 @@ func (l *lowering) selectRows(o *op.Select) step {
 		call: func(s shape) call {
 			return call{
 				shader: "select", threads: itemThreads,
-				push: push{}.address(l.float(o.In), l.float(o.Out), l.e.batch.selected).number(width4, s.selected),
+				push: push{}.address(l.float(o.In, s), l.float(o.Out, s), l.e.batch.selected).number(width4, s.selected),
 				x:    ceil(s.selected*width4, itemThreads), y: 1, z: 1,
 			}
 		},

@@ -4,7 +4,8 @@
 // recorded once for each size of batch and submitted again and again. The
 // shaders lie in shaders/, as GLSL and as the SPIR-V that is embedded.
 //
-// It knows no vendors: what differs between GPUs it asks them.
+// It knows no vendors: what differs between GPUs it asks them, but for what only a
+// measurement tells (awaitBytesMax).
 package vulkan
 
 /*

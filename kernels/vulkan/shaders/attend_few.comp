@@ -5,6 +5,8 @@
 // over V, rescaled when the maximum grows. m, l and o of each split are left to merged.
 
 #include "base.glsl"
+layout(constant_id = 7) const bool AWAITS = false;
+#include "await.glsl"
 #include "pages.glsl"
 #include "attention.glsl"
 
@@ -13,11 +15,12 @@ layout(constant_id = 6) const uint GROUP = 7; // query heads of a workgroup, at 
 
 layout(push_constant) uniform Push {
 	Pool pool;
-	uint64_t q;        // (rows, Q_HEADS * DIM)
-	uint64_t partials; // (rows, Q_HEADS, SPLITS_MAX): m and l, behind all of them o of DIM
+	uint64_t q;        // (rows, Q_HEADS * DIM); AWAITS: and marks, see qkv.comp
+	uint64_t partials; // (rows, Q_HEADS, splits): m and l, behind all of them o of DIM
 	uint page_bytes;
 	float scale;
-	uint rows;
+	uint rows, splits;
+	uint64_t late;
 };
 
 const uint SUBGROUPS = THREADS / SUBGROUP;
@@ -43,21 +46,41 @@ Chunk chunk_of(uint row, uint from, uint end)
 	return c;
 }
 
-// score writes the scores of a chunk's keys: a thread takes a key and some heads.
-void score(Chunk chunk, uint kv_head, uint keys)
+// Of a chunk's keys a thread has EACH times 8 dimensions of one, TEAM threads share
+// it; and of its values 4 dimensions of PART_KEYS.
+const uint TEAM = THREADS / CHUNK, EACH = (DIM / 8 + TEAM - 1) / TEAM;
+
+Eight key_part[EACH];
+vec4 value_part[PART_KEYS];
+
+uint key_of(uint keys) { return min(thread() / TEAM, keys - 1); }
+uint dim_of(uint e) { return min(e * TEAM + thread() % TEAM, DIM / 8 - 1) * 8; }
+
+// fetch asks for those of the chunk's keys from first on; late: which were written in this run.
+void fetch(Chunk chunk, uint kv_head, uint first, uint keys, uint d, uint part, bool late)
 {
-	const uint teams = THREADS / CHUNK > 0 ? THREADS / CHUNK : 1;
-	for (uint item = thread(); item < CHUNK * teams; item += THREADS) {
-		uint key = item % CHUNK;
-		if (key >= keys) continue;
-		float sums[(GROUP + teams - 1) / teams];
-		[[unroll]] for (uint j = 0; j < sums.length(); j++) sums[j] = 0;
-		for (uint d = 0; d < DIM4; d++) {
-			vec4 k = load4(chunk.page[key / PAGE_TOKENS], key % PAGE_TOKENS, kv_head, 4 * d);
-			[[unroll]] for (uint j = 0; j < sums.length(); j++) sums[j] += dot(queries[min(item / CHUNK + j * teams, GROUP - 1) * DIM4 + d], k);
+	uint key = key_of(keys);
+	if (key >= first)
+		[[unroll]] for (uint e = 0; e < EACH; e++) key_part[e] = load8(chunk.page[key / PAGE_TOKENS], key % PAGE_TOKENS, kv_head, dim_of(e), late);
+	[[unroll]] for (uint j = 0; j < PART_KEYS; j++) {
+		uint k = min(part + j * PARTS, keys - 1);
+		if (k >= first) value_part[j] = load4(chunk.page[k / PAGE_TOKENS] + half_bytes() + scale_bytes(), k % PAGE_TOKENS, kv_head, 4 * d, late);
+	}
+}
+
+// score writes the scores of a chunk's keys.
+void score(uint keys)
+{
+	uint t = thread() % TEAM;
+	[[unroll]] for (uint h = 0; h < GROUP; h++) {
+		float sum = 0;
+		[[unroll]] for (uint e = 0; e < EACH; e++) {
+			uint at = h * DIM4 + dim_of(e) / 4;
+			float part = dot(queries[at], key_part[e].low) + dot(queries[at + 1], key_part[e].high);
+			if (e * TEAM + t < DIM / 8) sum += part;
 		}
-		[[unroll]] for (uint j = 0; j < sums.length(); j++)
-			if (item / CHUNK + j * teams < GROUP) scores[(item / CHUNK + j * teams) * CHUNK + key] = sums[j] * scale;
+		[[unroll]] for (uint m = 1; m < TEAM; m *= 2) sum += subgroupShuffleXor(sum, m);
+		if (t == h % TEAM && thread() / TEAM < keys) scores[h * CHUNK + thread() / TEAM] = sum * scale;
 	}
 }
 
@@ -88,9 +111,9 @@ void main()
 	uint row = gl_WorkGroupID.x, kv_head = gl_WorkGroupID.y / BLOCKS, block = gl_WorkGroupID.y % BLOCKS, split = gl_WorkGroupID.z;
 	uint position = Words(pool.positions).at[row], keys_of = split_keys(position), begin = split * keys_of, end = min(position + 1, begin + keys_of);
 	if (begin > position) return;
+	late_at = late;
+	Chunk chunk = chunk_of(row, begin, min(end, begin + CHUNK)); // on its way first
 	uint first = kv_head * PER_KV + block * GROUP; // query head
-	for (uint i = thread(); i < GROUP * DIM4; i += THREADS)
-		queries[i] = block * GROUP + i / DIM4 < PER_KV ? Vectors(q).at[(row * Q_HEADS + first) * DIM4 + i] : vec4(0);
 	for (uint h = thread(); h < GROUP; h += THREADS) {
 		maximum[h] = uintBitsToFloat(0xff800000u);
 		total[h] = 0;
@@ -98,16 +121,20 @@ void main()
 	vec4 sums[HALF_GROUP];
 	[[unroll]] for (uint h = 0; h < HALF_GROUP; h++) sums[h] = vec4(0);
 	uint half_first = thread() / HALF * HALF_GROUP, d = thread() % HALF % DIM4, part = thread() % HALF / DIM4;
-	for (; begin < end; begin += CHUNK) {
-		uint keys = min(CHUNK, end - begin);
-		Chunk chunk = chunk_of(row, begin, begin + keys);
-		vec4 v[PART_KEYS]; // on their way while the scores are made
-		[[unroll]] for (uint j = 0; j < PART_KEYS; j++) {
-			uint k = min(part + j * PARTS, keys - 1);
-			v[j] = load4(chunk.page[k / PAGE_TOKENS] + half_bytes() + scale_bytes(), k % PAGE_TOKENS, kv_head, 4 * d);
-		}
+	// Keys and values that were there before are on their way while queries are awaited.
+	uint keys = min(CHUNK, end - begin), old = !AWAITS ? end : position + 1 - min(rows, position + 1);
+	fetch(chunk, kv_head, 0, min(keys, max(old, begin + 1) - begin), d, part, false);
+	for (uint i = thread(); i < GROUP * DIM4; i += THREADS)
+		queries[i] = block * GROUP + i / DIM4 < PER_KV ? await_vector(q, (row * Q_HEADS + first) * DIM4 + i) : vec4(0);
+	if (end > old) {
+		for (uint i = thread(); i < DIM; i += THREADS) await_word(q, (rows * Q_HEADS + kv_head) * DIM + i);
+		memoryBarrierBuffer();
 		barrier();
-		score(chunk, kv_head, keys);
+		fetch(chunk, kv_head, max(old, begin) - begin, keys, d, part, true);
+	}
+	for (;;) {
+		barrier();
+		score(keys);
 		barrier();
 		weigh(keys);
 		barrier();
@@ -115,8 +142,12 @@ void main()
 		[[unroll]] for (uint j = 0; j < PART_KEYS; j++) {
 			uint k = part + j * PARTS;
 			if (k >= keys || part >= PARTS) continue;
-			[[unroll]] for (uint h = 0; h < HALF_GROUP; h++) sums[h] += scores[min(half_first + h, GROUP - 1) * CHUNK + k] * v[j];
+			[[unroll]] for (uint h = 0; h < HALF_GROUP; h++) sums[h] += scores[min(half_first + h, GROUP - 1) * CHUNK + k] * value_part[j];
 		}
+		begin += CHUNK;
+		if (begin >= end) break;
+		keys = min(CHUNK, end - begin);
+		fetch(chunk_of(row, begin, begin + keys), kv_head, 0, keys, d, part, AWAITS);
 	}
 	[[unroll]] for (uint h = 0; h < HALF_GROUP; h++) {
 		uint side = h % 2 * THREADS; // what was there two heads before has been read
@@ -126,9 +157,9 @@ void main()
 		if (part > 0 || head >= GROUP || block * GROUP + head >= PER_KV) continue;
 		vec4 sum = vec4(0);
 		[[dont_unroll]] for (uint p = 0; p < PARTS; p++) sum += parts[side + thread() + p * DIM4];
-		uint at = (row * Q_HEADS + first + head) * SPLITS_MAX + split;
+		uint at = (row * Q_HEADS + first + head) * splits + split;
 		if (d == 0) Pairs(partials).at[at] = floatBitsToUint(vec2(maximum[head], total[head]));
-		Vectors(partials + uint64_t(rows) * Q_HEADS * SPLITS_MAX * 8).at[at * DIM4 + d] = sum;
+		Vectors(partials + uint64_t(rows) * Q_HEADS * splits * 8).at[at * DIM4 + d] = sum;
 	}
 }
 

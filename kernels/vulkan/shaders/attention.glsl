@@ -10,22 +10,3 @@ uint split_keys(uint position)
 	while (keys * SPLITS_MAX <= position) keys *= 2;
 	return keys;
 }
-
-// merged is 4 values of a row's attention, the i-th four: its splits joined in
-// their order. rows are those of the batch, which attend_few.comp wrote partials for.
-vec4 merged(uint64_t partials, uint rows, uint row, uint position, uint q_heads, uint dim4, uint i)
-{
-	uint splits = position / split_keys(position) + 1, at = (row * q_heads + i / dim4) * SPLITS_MAX;
-	Vectors sums = Vectors(partials + uint64_t(rows) * q_heads * SPLITS_MAX * 8);
-	float top = uintBitsToFloat(0xff800000u), total = 0;
-	vec4 v = vec4(0);
-	for (uint s = 0; s < splits; s++) { // in one pass, for each look at memory takes long
-		vec2 ml = uintBitsToFloat(Pairs(partials).at[at + s]);
-		vec4 sum = sums.at[(at + s) * dim4 + i % dim4];
-		float highest = max(top, ml.x), before = exp(top - highest), weight = exp(ml.x - highest);
-		total = total * before + weight * ml.y;
-		v = v * before + weight * sum;
-		top = highest;
-	}
-	return v / total;
-}

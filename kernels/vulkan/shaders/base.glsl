@@ -18,6 +18,12 @@ layout(buffer_reference, std430, buffer_reference_align = 4) buffer Words { uint
 layout(buffer_reference, std430, buffer_reference_align = 2) buffer Halves { uint16_t at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 4) buffer Floats { float at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 16) buffer Vectors { vec4 at[]; };
+// Of what is written while the shader runs.
+layout(buffer_reference, std430, buffer_reference_align = 16) volatile buffer LateQuads { uvec4 at[]; };
+layout(buffer_reference, std430, buffer_reference_align = 8) volatile buffer LatePairs { uvec2 at[]; };
+layout(buffer_reference, std430, buffer_reference_align = 4) volatile buffer LateWords { uint at[]; };
+
+struct Part { vec4 at[4]; }; // what a thread has of a row; perhaps only the first 4 values
 
 // Storage formats, numbered as in GGUF.
 const uint F32 = 0, F16 = 1, Q4_0 = 2, Q4_1 = 3, Q5_0 = 6, Q5_1 = 7, Q8_0 = 8, Q4_K = 12, Q5_K = 13, Q6_K = 14, BF16 = 30;

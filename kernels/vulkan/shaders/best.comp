@@ -3,6 +3,8 @@
 // its threads agree on their highest key, and the thread that had it takes its next.
 // JOIN: a workgroup ranks a whole row, each thread with the ranked keys of a part.
 #include "base.glsl"
+layout(constant_id = 5) const bool AWAITS = false;
+#include "await.glsl"
 
 layout(constant_id = 2) const uint N = 1;
 layout(constant_id = 3) const uint EACH = 1; // logits of a thread
@@ -16,6 +18,7 @@ layout(push_constant) uniform Push {
 	uint64_t keys;   // (rows, parts, N)
 	uint64_t to;     // (rows, N) tokens and logits
 	uint vocab, parts;
+	uint64_t late;
 };
 
 // key orders tokens by what is better as integers do: the highest logit, then the
@@ -25,7 +28,7 @@ uint64_t key(uint row, uint token)
 {
 	if (token >= vocab) return 0;
 	if (masked != 0 && (Words(masked).at[token / 32] >> token % 32 & 1u) != 0) return 0;
-	uint bits = Words(logits).at[row * vocab + token];
+	uint bits = await_word(logits, row * vocab + token);
 	if ((bits & 0x7fffffffu) > 0x7f800000u || bits == 0xff800000u) return 0; // NaN, -Inf
 	if (bits == 0x80000000u) bits = 0; // -0 is no less than 0
 	bits ^= (bits & 0x80000000u) != 0 ? 0xffffffffu : 0x80000000u;
@@ -70,17 +73,18 @@ void rank(uint row, uint part)
 void join(uint row)
 {
 	uint next = 0; // of the part's keys
-	Keys own = Keys(keys + uint64_t(row * parts + min(thread(), parts - 1)) * N * 8);
-	uint64_t mine = thread() < parts ? own.at[0] : 0;
+	uint64_t own = keys + uint64_t(row * parts + min(thread(), parts - 1)) * N * 8;
+	uint64_t mine = thread() < parts ? packUint2x32(await_pair(own, 0)) : 0;
 	for (uint i = 0; i < N; i++) {
 		uint64_t top = highest(mine, i);
 		if (thread() == 0) write(row, i, top);
-		if (top == mine && top != 0) mine = ++next < N ? own.at[next] : 0;
+		if (top == mine && top != 0) mine = ++next < N ? packUint2x32(await_pair(own, next)) : 0;
 	}
 }
 
 void main()
 {
+	late_at = late;
 	if (JOIN) join(gl_WorkGroupID.y);
 	else rank(gl_WorkGroupID.y, gl_WorkGroupID.x);
 }

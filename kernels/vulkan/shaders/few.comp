@@ -8,6 +8,9 @@
 // make one. TWIN: what comes out is written quantised; a workgroup's turns make whole
 // groups of 32 rows then.
 #include "base.glsl"
+layout(constant_id = 15) const bool AWAITS = false;
+layout(constant_id = 16) const uint FOURS = 1;
+#include "await.glsl"
 #include "weights.glsl"
 #include "twin.glsl"
 #include "finish.glsl"
@@ -33,10 +36,14 @@ layout(push_constant) uniform Push {
 	uint64_t to, bias, residual; // TWIN: to and bias are quants and meta
 	uint rows, groups, cols; // cols: of the twin
 	float eps;
+	uint64_t late;
+	uint splits; // PROLOGUE 3: of each head
 };
 
 const uint SUBGROUPS = THREADS / SUBGROUP, LANES = TEAM * SUBGROUP;
 const uint OUTPUTS = ROWS * COLS;
+const uint COLUMNS = FINE ? 2 : 1; // of the twin for each output
+const uint HELD = (OUTPUTS / COLUMNS + SUBGROUP - 1) / SUBGROUP; // outputs of a thread
 
 float sums[2 * OUTPUTS]; // for each row and column, of weight and then of up
 
@@ -46,26 +53,26 @@ shared float outputs[TWIN ? 32 * COLS : 1];
 // Place is a team's first row and a thread's group in a turn.
 struct Place { uint first, g; };
 
-Raw raw[4 * ROWS]; // of two groups each rows of weight, and then of up
+Raw raw[2 * ROWS], next[2 * ROWS]; // of a group rows of weight, and then of up
 
-void fetch(uint d, Place p)
+void fetch(Place p)
 {
 	uint g = min(p.g, groups - 1);
 	[[unroll]] for (uint r = 0; r < ROWS; r++) {
-		uint row = min(p.first + r, rows - 1), at = d * 2 * ROWS + r;
-		raw[at] = load_raw(TYPE, Weight(weight, rows, groups), row, g);
-		if (GATED) raw[at + ROWS] = load_raw(UP_TYPE, Weight(up, rows, groups), row, g);
+		uint row = min(p.first + r, rows - 1);
+		next[r] = load_raw(TYPE, Weight(weight, rows, groups), row, g);
+		if (GATED) next[ROWS + r] = load_raw(UP_TYPE, Weight(up, rows, groups), row, g);
 	}
 }
 
-void add(uint d, uint first, uint col, uint g)
+void add(uint first, uint col, uint g)
 {
 	if (g >= groups) return;
 	Group of[ROWS], from_up[ROWS];
 	[[unroll]] for (uint r = 0; r < ROWS; r++) {
-		uint i = min(first + r, rows - 1) * groups + g, at = d * 2 * ROWS + r;
-		of[r] = unpacked(TYPE, raw[at], i);
-		if (GATED) from_up[r] = unpacked(UP_TYPE, raw[at + ROWS], i);
+		uint i = min(first + r, rows - 1) * groups + g;
+		of[r] = unpacked(TYPE, raw[r], i);
+		if (GATED) from_up[r] = unpacked(UP_TYPE, raw[ROWS + r], i);
 	}
 	[[unroll]] for (uint c = 0; c < COLS; c++) {
 		Twin t = column_group(x, y, col, c, cols, groups, g);
@@ -77,7 +84,19 @@ void add(uint d, uint first, uint col, uint g)
 	}
 }
 
-const uint COLUMNS = FINE ? 2 : 1; // of the twin for each output
+// Terms is what is added to an output.
+struct Terms { float bias, residual; };
+
+Terms terms; // of the thread's first output, on its way before its sum is made; with one turn only
+
+Terms terms_of(uint first, uint col, uint i)
+{
+	uint row = min(first + i / COLS, rows - 1), column = min(col + i % COLS, cols - 1) / COLUMNS;
+	Terms t = Terms(0, 0);
+	if (bias != 0) t.bias = Floats(bias).at[row];
+	if (residual != 0) t.residual = uintBitsToFloat(await_word(residual, column * rows + row));
+	return t;
+}
 
 // put writes output i of a team: sum is that of weight and of up.
 void put(uint first, uint col, uint i, vec2 sum)
@@ -85,21 +104,31 @@ void put(uint first, uint col, uint i, vec2 sum)
 	uint row = first + i / COLS, c = i % COLS;
 	float value = GATED ? silu(sum.x) * sum.y : sum.x;
 	if (TWIN) outputs[c * 32 + row % 32] = row < rows ? value : 0;
-	else if (row < rows && col + c < cols) finish(to, bias, residual, rows, row, (col + c) / COLUMNS, value);
+	if (TWIN || row >= rows || col + c >= cols) return;
+	Terms t = terms;
+	if (TURNS > 1 || i >= SUBGROUP * COLUMNS) t = terms_of(first, col, i);
+	if (bias != 0) value += t.bias;
+	if (residual != 0) value += t.residual;
+	Floats(to).at[(col + c) / COLUMNS * rows + row] = value;
 }
 
 // write finishes a turn.
 void write(uint first, uint col, uint team)
 {
 	uint lane = gl_SubgroupInvocationID;
+	vec2 mine[HELD]; // what the thread writes
 	[[unroll]] for (uint i = 0; i < OUTPUTS; i += COLUMNS) {
 		vec2 sum = vec2(sums[i], GATED ? sums[OUTPUTS + i] : 0);
 		if (FINE) sum.x += sums[i + COLUMNS - 1];
 		sum.x = subgroupAdd(sum.x);
 		if (GATED) sum.y = subgroupAdd(sum.y);
-		if (lane > 0) continue;
-		if (TEAM == 1) put(first, col, i, sum);
-		else team_sums[gl_SubgroupID * OUTPUTS + i] = sum;
+		if (lane == i / COLUMNS % SUBGROUP) mine[i / COLUMNS / SUBGROUP] = sum;
+	}
+	[[unroll]] for (uint h = 0; h < HELD; h++) {
+		uint i = (h * SUBGROUP + lane) * COLUMNS;
+		if (i >= OUTPUTS) continue;
+		if (TEAM == 1) put(first, col, i, mine[h]);
+		else team_sums[gl_SubgroupID * OUTPUTS + i] = mine[h];
 	}
 	if (TEAM > 1) {
 		barrier();
@@ -112,12 +141,16 @@ void write(uint first, uint col, uint team)
 	}
 	if (!TWIN || (first + ROWS * (SUBGROUPS - team)) % 32 != 0) return; // a group is complete after all teams' rows
 	barrier();
-	[[dont_unroll]] for (uint i = thread(); i < COLS * 8; i += THREADS) {
-		vec4 v = vec4(outputs[4 * i], outputs[4 * i + 1], outputs[4 * i + 2], outputs[4 * i + 3]);
+	[[dont_unroll]] for (uint i = thread(); i < COLS * MATES; i += THREADS) {
+		Part v;
+		[[unroll]] for (uint f = 0; f < FOURS; f++) {
+			uint from = 4 * (i * FOURS + f);
+			v.at[f] = vec4(outputs[from], outputs[from + 1], outputs[from + 2], outputs[from + 3]);
+		}
 		Quantised q = quantise(v);
-		uint at = min(col + i / 8, cols - 1) * ((rows + 31) / 32) + first / 32;
-		Words(to).at[8 * at + i % 8] = q.word;
-		if (i % 8 == 0) Pairs(bias).at[at] = q.meta;
+		uint at = min(col + i / MATES, cols - 1) * ((rows + 31) / 32) + first / 32;
+		if (i * FOURS % 4 == 0) LateQuads(to).at[2 * at + i * FOURS / 4 % 2] = q.words;
+		if (i % MATES == 0) Pairs(bias).at[at] = q.meta;
 	}
 	barrier();
 }
@@ -131,9 +164,9 @@ void advance(inout Place p, uint lane)
 }
 
 // use adds the group that was fetched, finishes the turn if it is its last, and goes on.
-void use(uint d, uint col, uint team, uint lane, inout Place p)
+void use(uint col, uint team, uint lane, inout Place p)
 {
-	add(d, p.first, col, p.g);
+	add(p.first, col, p.g);
 	if (p.g - lane + LANES >= groups) {
 		write(p.first, col, team);
 		[[unroll]] for (uint i = 0; i < 2 * OUTPUTS; i++) sums[i] = 0;
@@ -144,22 +177,24 @@ void use(uint d, uint col, uint team, uint lane, inout Place p)
 void main()
 {
 	uint team = gl_SubgroupID / TEAM, lane = gl_SubgroupID % TEAM * SUBGROUP + gl_SubgroupInvocationID, col = gl_WorkGroupID.y * COLS;
-	uint total = ONCE ? 1 : TURNS * ((groups + LANES - 1) / LANES);
+	uint total = TURNS * ((groups + LANES - 1) / LANES);
 	// Turns follow each other, so that those of a TWIN make groups.
 	Place at = Place((gl_WorkGroupID.x * (SUBGROUPS / TEAM) * TURNS + team) * ROWS, lane), ahead = at;
-	fetch(0, ahead);
-	if (PROLOGUE != 0) make_columns(x, y, eps, col, cols, groups);
+	fetch(ahead);
+	late_at = late;
+	uint own = gl_SubgroupInvocationID * COLUMNS;
+	if (TURNS == 1 && !TWIN && own < OUTPUTS && gl_SubgroupID % TEAM == 0) terms = terms_of(at.first, col, own);
+	if (PROLOGUE != 0) make_columns(x, y, eps, col, cols, groups, splits);
 	[[unroll]] for (uint i = 0; i < 2 * OUTPUTS; i++) sums[i] = 0;
 	if (ONCE) {
-		use(0, col, team, lane, at);
+		[[unroll]] for (uint i = 0; i < 2 * ROWS; i++) raw[i] = next[i];
+		use(col, team, lane, at);
 		return;
 	}
-	[[dont_unroll]] for (uint k = 0; k < total; k += 2) {
+	[[dont_unroll]] for (uint k = 0; k < total; k++) {
+		[[unroll]] for (uint i = 0; i < 2 * ROWS; i++) raw[i] = next[i];
 		advance(ahead, lane);
-		fetch(1, ahead);
-		use(0, col, team, lane, at);
-		advance(ahead, lane);
-		fetch(0, ahead);
-		if (k + 1 < total) use(1, col, team, lane, at);
+		fetch(ahead);
+		use(col, team, lane, at);
 	}
 }

@@ -20,7 +20,7 @@ void stage(Tile t, uint from, bool is_value)
 	for (uint i = thread(); i < KEYS * DIM4; i += THREADS) {
 		uint key = i / DIM4, position = from + key;
 		vec4 v = vec4(0); // behind the last key may be anything
-		if (position <= t.last) v = load4(half_of(t, position, is_value), position % PAGE_TOKENS, t.kv_head, i % DIM4 * 4);
+		if (position <= t.last) v = load4(half_of(t, position, is_value), position % PAGE_TOKENS, t.kv_head, i % DIM4 * 4, false);
 		if (is_value && masked && !(is_finite(v.x) && is_finite(v.y) && is_finite(v.z) && is_finite(v.w))) {
 			marks[key] = from + 1;
 			v = vec4(0);

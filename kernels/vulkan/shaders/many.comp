@@ -5,6 +5,8 @@
 // thread adds up 4 rows by 1, 2 or 4 columns. GATED: rows of the tile are 32 of
 // the gate and the same 32 of up.
 #include "base.glsl"
+const bool AWAITS = false; // of batches of many rows
+#include "await.glsl"
 #include "weights.glsl"
 #include "twin.glsl"
 #include "finish.glsl"

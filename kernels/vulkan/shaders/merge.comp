@@ -1,9 +1,12 @@
 #version 460
-// Joins the splits of a row's attention in their order; a thread takes 4 values of
+// Joins the splits of a row's attention in their order; a thread takes 16 values of
 // the row. KEEP and TWINS as in norm.comp.
 #include "base.glsl"
+layout(constant_id = 6) const bool AWAITS = false;
+#include "await.glsl"
+const uint FOURS = 4;
 #include "quantise.glsl"
-#include "attention.glsl"
+#include "merged.glsl"
 
 layout(constant_id = 2) const bool KEEP = true;
 layout(constant_id = 3) const uint TWINS = 0;
@@ -12,15 +15,18 @@ layout(constant_id = 5) const uint Q_HEADS = 14;
 
 layout(push_constant) uniform Push {
 	uint64_t partials, positions, to, quants, meta;
-	uint rows;
+	uint rows, splits;
+	uint64_t late;
 };
 
 void main()
 {
+	late_at = late;
 	uint row = gl_WorkGroupID.y, i = gl_WorkGroupID.x * THREADS + thread();
-	const uint dim4 = DIM / 4, width4 = Q_HEADS * dim4;
-	if (i >= width4) return; // the 8 threads of a group go on together
-	vec4 v = merged(partials, rows, row, Words(positions).at[row], Q_HEADS, dim4, i);
-	if (KEEP) Vectors(to).at[row * width4 + i] = v;
-	write_twins(v, quants, meta, row, TWINS, width4 / 8, i);
+	const uint width = Q_HEADS * DIM;
+	if (i >= width / 16) return; // both threads of a group go on together
+	Part v = merged(partials, rows, row, Words(positions).at[row], Q_HEADS, DIM, splits, i);
+	if (KEEP)
+		[[unroll]] for (uint f = 0; f < 4; f++) Vectors(to).at[row * width / 4 + 4 * i + f] = v.at[f];
+	write_twins(v, quants, meta, row, TWINS, width / 32, i);
 }

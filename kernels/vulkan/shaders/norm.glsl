@@ -1,16 +1,30 @@
 // RMSNorm (Zhang and Sennrich 2019) of rows by a whole workgroup. The includer
-// declares COLS, rows at a time. All who norm the same row must have as many threads,
+// declares COLS, rows at a time, KEPT, values in shared memory, 4 each, or 1 for none,
+// and AHEAD, looks at memory at once. All who norm the same row must have as many threads,
 // for then they add in the same order.
 
 const uint NORM_SUBGROUPS = THREADS / SUBGROUP;
 
 shared float norm_sums[COLS * NORM_SUBGROUPS];
+shared vec4 kept[KEPT];
 
-// norm_add adds up the c-th row; a barrier must come before norm_scale.
-void norm_add(uint c, Vectors x, uint width)
+// norm_add adds up the c-th row; a barrier must come before norm_scale. Of few columns
+// the values are kept for the thread that reads them again.
+void norm_add(uint c, uint64_t x, uint width)
 {
 	float sum = 0;
-	for (uint i = thread(); i < width / 4; i += THREADS) sum += dot(x.at[i], x.at[i]);
+	uint last = width / 4 - 1;
+	[[dont_unroll]] for (uint from = thread(); from <= last; from += THREADS * AHEAD) {
+		uvec4 bits[AHEAD];
+		[[unroll]] for (uint j = 0; j < AHEAD; j++) bits[j] = look_quad(x, min(from + j * THREADS, last));
+		[[unroll]] for (uint j = 0; j < AHEAD; j++) {
+			uint i = from + j * THREADS;
+			if (i > last) continue;
+			vec4 v = uintBitsToFloat(settled_quad(bits[j], x, i));
+			if (KEPT > 1) kept[i] = v;
+			sum += dot(v, v);
+		}
+	}
 	sum = subgroupAdd(sum);
 	if (gl_SubgroupInvocationID == 0) norm_sums[c * NORM_SUBGROUPS + gl_SubgroupID] = sum;
 }
@@ -19,6 +33,6 @@ void norm_add(uint c, Vectors x, uint width)
 float norm_scale(uint c, uint width, float eps)
 {
 	float all = 0;
-	[[dont_unroll]] for (uint i = 0; i < NORM_SUBGROUPS; i++) all += norm_sums[c * NORM_SUBGROUPS + i];
+	[[unroll]] for (uint i = 0; i < NORM_SUBGROUPS; i++) all += norm_sums[c * NORM_SUBGROUPS + i];
 	return 1 / sqrt(all / float(width) + eps);
 }

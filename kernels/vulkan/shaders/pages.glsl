@@ -26,16 +26,32 @@ uint64_t page_of(Pool p, uint page_bytes, uint row, uint position)
 	return p.pages + uint64_t(page) * page_bytes;
 }
 
-// load4 is 4 values of a head from dim d on; half: where K or V begins, in_page: its position's number.
-vec4 load4(uint64_t half_base, uint in_page, uint head, uint d)
+// load4 is 4 values of a head from dim d on; half: where K or V begins, in_page: its
+// position's number; late: it was written in this run, so that no cache may have it.
+vec4 load4(uint64_t half_base, uint in_page, uint head, uint d, bool late)
 {
 	uint i = (in_page * HEADS + head) * DIM + d;
-	if (KV == F32) return Vectors(half_base).at[i / 4];
+	if (KV == F32) return late ? uintBitsToFloat(LateQuads(half_base).at[i / 4]) : Vectors(half_base).at[i / 4];
 	if (KV == F16) {
-		uvec2 bits = Pairs(half_base).at[i / 4];
+		uvec2 bits;
+		if (late) bits = LatePairs(half_base).at[i / 4];
+		else bits = Pairs(half_base).at[i / 4];
 		return vec4(unpackHalf2x16(bits.x), unpackHalf2x16(bits.y));
 	}
 	int bits = int(Words(half_base).at[i / 4]);
 	float scale = Floats(half_base + half_bytes()).at[i / 32];
 	return scale * vec4(bitfieldExtract(bits, 0, 8), bitfieldExtract(bits, 8, 8), bitfieldExtract(bits, 16, 8), bitfieldExtract(bits, 24, 8));
+}
+
+struct Eight { vec4 low, high; };
+
+// load8 is 8 values.
+Eight load8(uint64_t half_base, uint in_page, uint head, uint d, bool late)
+{
+	if (KV != F16) return Eight(load4(half_base, in_page, head, d, late), load4(half_base, in_page, head, d + 4, late));
+	uint i = (in_page * HEADS + head) * DIM + d;
+	uvec4 bits;
+	if (late) bits = LateQuads(half_base).at[i / 8];
+	else bits = Quads(half_base).at[i / 8];
+	return Eight(vec4(unpackHalf2x16(bits.x), unpackHalf2x16(bits.y)), vec4(unpackHalf2x16(bits.z), unpackHalf2x16(bits.w)));
 }

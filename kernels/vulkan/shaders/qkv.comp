@@ -4,6 +4,9 @@
 // and values' way to their pages. A subgroup takes two dimensions of a head that
 // are rotated together. Pages of F16 and F32; a block of Q8_0 needs 32 dimensions.
 #include "base.glsl"
+layout(constant_id = 14) const bool AWAITS = false;
+layout(constant_id = 16) const uint FOURS = 1;
+#include "await.glsl"
 #include "weights.glsl"
 #include "twin.glsl"
 #include "pages.glsl"
@@ -17,18 +20,19 @@ layout(constant_id = 10) const uint PROLOGUE = 0;
 layout(constant_id = 11) const uint OWN = 1;
 layout(constant_id = 12) const uint PAIRS = 32; // rotated in a head
 layout(constant_id = 13) const bool ADJACENT = false;
+layout(constant_id = 15) const uint groups = 28; // of a row
 const uint ROW_HEADS = 1; // of PROLOGUE 3, which queries never have
 #include "columns.glsl"
 
 layout(push_constant) uniform Push {
 	uint64_t weights[3], biases[3]; // of q, k, v; a bias may be 0
 	uint64_t x, y;                  // as in few.comp
-	uint64_t to;                    // queries, (rows, Q_HEADS * DIM)
+	uint64_t to;                    // queries, (rows, Q_HEADS * DIM); AWAITS: and marks, see mark
 	uint64_t turns;                 // cos and sin of (row, pair)
 	Pool pool;
 	uint page_bytes;
-	uint groups, cols;
 	float eps;
+	uint64_t late;
 };
 
 float sums[2 * COLS];
@@ -49,7 +53,7 @@ void add(uint type, uvec2 row, uint g, Raw raw[2])
 {
 	Group a = unpacked(type, raw[0], row.x * groups + g), b = unpacked(type, raw[1], row.y * groups + g);
 	[[unroll]] for (uint c = 0; c < COLS; c++) {
-		Twin t = column_group(x, y, 0, c, cols, groups, g);
+		Twin t = column_group(x, y, 0, c, COLS, groups, g);
 		sums[c] = add_group(type, a, t, sums[c]);
 		sums[COLS + c] = add_group(type, b, t, sums[COLS + c]);
 	}
@@ -86,6 +90,15 @@ void finish(Finish f, uint row, uint part, uvec2 at, uvec2 dim, vec2 v)
 		else Halves(f.half_base).at[f.in_page + dim[i]] = uint16_t(round_half(v[i]));
 }
 
+// mark tells attention that a pair of dimensions is in the rows' pages, which hold
+// anything before.
+void mark(uint part, uint head, uint p)
+{
+	memoryBarrierBuffer();
+	subgroupBarrier();
+	if (gl_SubgroupInvocationID == 0) Words(to).at[COLS * Q_HEADS * DIM + (head * 2 + part - 1) * (DIM / 2) + p] = 0;
+}
+
 Raw[2] fetch_part(uint part, uint rows, uvec2 row, uint g)
 {
 	Weight w = Weight(weights[part], rows, groups);
@@ -103,6 +116,7 @@ void add_part(uint part, uvec2 row, uint g, Raw raw[2])
 
 void main()
 {
+	late_at = late;
 	uint lane = gl_SubgroupInvocationID, pair = gl_WorkGroupID.x * (THREADS / SUBGROUP) + gl_SubgroupID, head = pair / (DIM / 2);
 	bool some = head < Q_HEADS + 2 * HEADS;
 	uint part = head < Q_HEADS ? 0 : head < Q_HEADS + HEADS ? 1 : 2;
@@ -111,10 +125,10 @@ void main()
 	uint rows = (part == 0 ? Q_HEADS : HEADS) * DIM;
 	if (!some) part = head = 0; // it goes along, and writes nothing
 	row = some ? row : uvec2(0);
-	Finish f = fetch_finish(min(lane, cols - 1), part, head, pair % (DIM / 2), row);
+	Finish f = fetch_finish(min(lane, COLS - 1), part, head, pair % (DIM / 2), row);
 	[[unroll]] for (uint i = 0; i < 2 * COLS; i++) sums[i] = 0;
 	Raw raw[2] = fetch_part(part, rows, row, lane);
-	if (PROLOGUE != 0) make_columns(x, y, eps, 0, cols, groups);
+	if (PROLOGUE != 0) make_columns(x, y, eps, 0, COLS, groups, 0);
 	[[dont_unroll]] for (uint g = lane; g - lane < groups; g += SUBGROUP) {
 		Raw next[2] = fetch_part(part, rows, row, g + SUBGROUP);
 		if (g < groups) add_part(part, row, g, raw);
@@ -125,5 +139,6 @@ void main()
 		vec2 v = vec2(subgroupAdd(sums[c]), subgroupAdd(sums[COLS + c]));
 		if (lane == c) mine = v;
 	}
-	if (some && lane < cols) finish(f, lane, part, row, dim, mine);
+	if (some && lane < COLS) finish(f, lane, part, row, dim, mine);
+	if (AWAITS && some && part > 0) mark(part, head, pair % (DIM / 2));
 }

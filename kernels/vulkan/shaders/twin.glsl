@@ -19,12 +19,15 @@ void set_meta(inout Twin t, uvec2 meta)
 Twin load_twin(uint64_t quants, uint64_t meta, uint i)
 {
 	Twin t;
-	uvec4 a = Quads(quants).at[2 * i], b = Quads(quants).at[2 * i + 1];
+	uvec4 a = look_quad(quants, 2 * i), b = look_quad(quants, 2 * i + 1);
+	uvec2 m = look_pair(meta, i);
+	a = settled_quad(a, quants, 2 * i);
+	b = settled_quad(b, quants, 2 * i + 1);
 	[[unroll]] for (int j = 0; j < 4; j++) {
 		t.q[j] = a[j];
 		t.q[4 + j] = b[j];
 	}
-	set_meta(t, Pairs(meta).at[i]);
+	set_meta(t, settled_pair(m, meta, i));
 	return t;
 }
 
