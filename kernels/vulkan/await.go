@@ -89,7 +89,7 @@ func (l *lowering) size(i int, s shape) int {
 	}
 	n := s.rows * m.rowBytes
 	if m.perSplit {
-		n *= min(s.splits, ownSplitsMax)
+		n *= min(s.splitsRoom(), ownSplitsMax)
 	}
 	var own layout
 	own.add(n)

@@ -47,6 +47,21 @@ func fewProgram(t *testing.T, format op.DType) *op.Program {
 	return p
 }
 
+// TestSplitsRoom: the sums behind any splits' maxima and totals can be read 16 bytes at
+// a time. Mesa's software driver reads them anywhere.
+func TestSplitsRoom(t *testing.T) {
+	for splits := 1; splits <= splitsMax; splits *= 2 {
+		for rows := 1; rows <= fewRows; rows++ {
+			for heads := 1; heads <= 2*groupMax; heads++ {
+				s := shape{rows: rows, splits: splits}
+				if before := rows * heads * s.splitsRoom() * 8; before%16 != 0 || s.splitsRoom() < splits {
+					t.Errorf("%d rows, %d heads, %d splits: room for %d, sums begin at %d", rows, heads, splits, s.splitsRoom(), before)
+				}
+			}
+		}
+	}
+}
+
 // TestFewAlike: up to fewRows rows give the bits that each gives alone, fused or
 // not, so that drafts verified are what plain decode says.
 func TestFewAlike(t *testing.T) {

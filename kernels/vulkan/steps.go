@@ -15,6 +15,11 @@ import (
 // runs of 1), and how many of the best logits are ranked, 0 where all are wanted.
 type shape struct{ rows, selected, splits, runs, best int }
 
+// splitsRoom is for how many splits of a head attend_few.comp's memory has room. Behind
+// two floats for each lie sums, read and written 16 bytes at a time: they must begin at
+// a multiple of that, also with an odd number of heads.
+func (s shape) splitsRoom() int { return max(s.splits, 2) }
+
 const (
 	// fewRows is up to how many rows decode's kernels are used: products by few.comp,
 	// attention in splits. A row's bits are the same in all batches up to it.
@@ -303,7 +308,7 @@ func (l *lowering) fewProduct(in, out op.Value, p product, s shape) call {
 	constants = append(append(constants, columns...), uint32(team), flag(twin), flag(turns*ceil(groups(p.weight), team*subgroup) == 1), flag(l.awaitsIn(s) && out != l.p.Logits), l.e.dev.fours(atOnce*p.weight.Cols))
 	return call{
 		shader: "few", threads: threads, constants: constants,
-		push: push{}.address(weight, up, x, y, to, bias, residual).number(p.weight.Rows, groups(p.weight), cols).float(eps).address(l.e.lateAddress()).number(s.splits),
+		push: push{}.address(weight, up, x, y, to, bias, residual).number(p.weight.Rows, groups(p.weight), cols).float(eps).address(l.e.lateAddress()).number(s.splitsRoom()),
 		x:    ceil(p.weight.Rows, tile*turns), y: ceil(cols, atOnce), z: 1,
 	}
 }
@@ -441,7 +446,7 @@ func (l *lowering) attend(o *op.Attention, marks bool) step {
 			}
 			return call{
 				shader: "attend_few", threads: attendFewThreads(l.e.dev), constants: append(l.pageConstants(o), uint32(o.QHeads), uint32(group), flag(l.awaitsIn(s) && marks)),
-				push: l.pool(o).address(l.float(o.Q, s), l.address(l.partialsOf(o.Layer, s), s)).number(l.pageBytes()).float(o.Scale).number(s.rows, s.splits).address(l.e.lateAddress()),
+				push: l.pool(o).address(l.float(o.Q, s), l.address(l.partialsOf(o.Layer, s), s)).number(l.pageBytes()).float(o.Scale).number(s.rows, s.splitsRoom()).address(l.e.lateAddress()),
 				x:    s.rows, y: o.Heads * blocks, z: s.splits,
 			}
 		},
@@ -491,7 +496,7 @@ func (l *lowering) merge(o *op.Attention) step {
 		quants, meta := l.twin(o.Out, s)
 		return call{
 			shader: "merge", threads: itemThreads, constants: []uint32{flag(l.wanted[o.Out]), uint32(l.columns[o.Out]), uint32(o.HeadDim), uint32(o.QHeads), flag(l.awaitsIn(s))},
-			push: push{}.address(l.address(l.partialsOf(o.Layer, s), s), l.e.batch.positions, l.float(o.Out, s), quants, meta).number(s.rows, s.splits).address(l.e.lateAddress()),
+			push: push{}.address(l.address(l.partialsOf(o.Layer, s), s), l.e.batch.positions, l.float(o.Out, s), quants, meta).number(s.rows, s.splitsRoom()).address(l.e.lateAddress()),
 			x:    ceil(o.QHeads*o.HeadDim/16, itemThreads), y: s.rows, z: 1,
 		}
 	}
