@@ -113,6 +113,45 @@ func TestFewAlike(t *testing.T) {
 	}
 }
 
+// TestFewBesideMany: a row with few keys, whose heads have a workgroup each, gives the
+// same bits beside one with so many that heads share a workgroup.
+func TestFewBesideMany(t *testing.T) {
+	d := open(t)
+	defer d.Close()
+	const few, many = 40, (ownSplitsMax + 1) * chunkKeys
+	exec, err := d.Compile(t.Context(), fewProgram(t, op.Q4_K), op.CompileOptions{RowsMax: 64, LogitsMax: 2, KV: op.F16, Pages: 2 + ceil(many+1, op.PageTokens)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer exec.Close()
+	tables := [][]int32{{0, 1}, nil}
+	for page := range ceil(many+1, op.PageTokens) {
+		tables[1] = append(tables[1], int32(2+page))
+	}
+	run := func(rows ...op.Row) []float32 {
+		b := &op.Batch{Tables: tables, Rows: rows}
+		b.Logits = make([]float32, b.LogitRows()*fewVocab)
+		if err := exec.Run(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		return b.Logits
+	}
+	token := func(seq, pos int, logits bool) op.Row {
+		return op.Row{Token: int32(pos * 7 % fewVocab), Pos: int32(pos), Seq: int32(seq), Logits: logits}
+	}
+	for seq, n := range []int{few, many} {
+		for pos := range n {
+			run(token(seq, pos, false))
+		}
+	}
+	alone, beside := run(token(0, few, true)), run(token(0, few, true), token(1, many, true))
+	for i, v := range alone {
+		if math.Float32bits(v) != math.Float32bits(beside[i]) {
+			t.Fatalf("value %d is %v alone, %v beside a row with %d keys", i, v, beside[i], many+1)
+		}
+	}
+}
+
 // TestDispatches: a layer of decode is five dispatches, six with many splits of its
 // keys, and nobody adds one unseen.
 func TestDispatches(t *testing.T) {

@@ -40,7 +40,7 @@ const (
 	ownWide      = 256  // and others
 	chunkKeys    = 64   // of attention.glsl, like the next
 	splitsMax    = 32
-	groupMax     = 8 // query heads of a workgroup of attend_few.comp
+	groupMax     = 8 // query heads of a workgroup of attend_few.comp that reads many keys; of few it has one
 )
 
 // call is a dispatch as it is recorded; x is 0 if there is nothing to do.
@@ -430,7 +430,6 @@ func headBlocks(o *op.Attention, most int) (blocks, group int) {
 }
 
 func (l *lowering) attend(o *op.Attention, marks bool) step {
-	blocks, group := headBlocks(o, groupMax)
 	many := l.newFlash(o)
 	writes := append(l.partialsMemories(o), l.floats[o.Out])
 	if l.fused {
@@ -444,6 +443,13 @@ func (l *lowering) attend(o *op.Attention, marks bool) step {
 			if s.rows > fewRows {
 				return l.flashCall(o, many, s)
 			}
+			// Heads share what is read of K and V; of few keys that is soon done, and the heads'
+			// turns would take longer.
+			most := groupMax
+			if s.splits <= ownSplitsMax {
+				most = 1
+			}
+			blocks, group := headBlocks(o, most)
 			return call{
 				shader: "attend_few", threads: attendFewThreads(l.e.dev), constants: append(l.pageConstants(o), uint32(o.QHeads), uint32(group), flag(l.awaitsIn(s) && marks)),
 				push: l.pool(o).address(l.float(o.Q, s), l.address(l.partialsOf(o.Layer, s), s)).number(l.pageBytes()).float(o.Scale).number(s.rows, s.splitsRoom()).address(l.e.lateAddress()),

@@ -8,6 +8,20 @@ const int LEVELS = 3;
 
 const uint MATES = 8 / FOURS;
 
+// Conversions go at a quarter of the rate of additions, so whole numbers are taken from
+// where the last place of a sum is one: of |x| < 2^22.
+const float ONES = 12582912.0; // 1.5 * 2^23
+
+// whole is roundEven(x).
+vec4 whole(vec4 x)
+{
+	precise vec4 sum = x + ONES, rounded = sum - ONES;
+	return rounded;
+}
+
+// integers is ivec4(x) of whole numbers.
+ivec4 integers(vec4 x) { return floatBitsToInt(x + ONES) - floatBitsToInt(ONES); }
+
 struct Quantised {
 	uvec4 words;  // 16 quants, in the first of the threads that hold them
 	uvec2 meta;   // scale and sums of the group, in the first of its threads
@@ -36,7 +50,7 @@ Quantised quantise(Part x)
 		inverses[level] = some ? float(127 - level) / largest : 0;
 		vec4 error = vec4(0);
 		[[unroll]] for (uint f = 0; f < FOURS; f++) {
-			vec4 left = x.at[f] - roundEven(x.at[f] * inverses[level]) * steps[level];
+			vec4 left = x.at[f] - whole(x.at[f] * inverses[level]) * steps[level];
 			error[f] = dot(left, left);
 		}
 		errors[level] = FOURS == 1 ? error.x : error.x + error.y + (error.z + error.w);
@@ -52,8 +66,8 @@ Quantised quantise(Part x)
 	}
 	int sum = 0;
 	[[unroll]] for (uint f = 0; f < FOURS; f++) {
-		vec4 rounded = bad ? vec4(0) : roundEven(x.at[f] * inverse);
-		ivec4 q = clamp(ivec4(rounded), -127, 127);
+		vec4 rounded = bad ? vec4(0) : whole(x.at[f] * inverse);
+		ivec4 q = integers(rounded); // at most 127, of the largest value
 		r.words[f] = uint(q.x & 255) | uint(q.y & 255) << 8 | uint(q.z & 255) << 16 | uint(q.w & 255) << 24;
 		sum += q.x + q.y + q.z + q.w;
 		r.left.at[f] = x.at[f] - rounded * step;
