@@ -48,7 +48,7 @@ type Soak struct {
 	GrowthPerHour   float64   `json:"growth_bytes_per_hour"`
 	AnonymousGrowth float64   `json:"anonymous_growth_bytes_per_hour"`
 	Suggestions     int       `json:"suggestions"` // answers with text
-	Failed          int       `json:"failed"`      // answers with an error
+	Failed          int       `json:"failed"`      // answers with an error, but for ended requests
 	Stats           lsp.Stats `json:"stats"`
 	Passes          int       `json:"passes"`   // to the end of the trace
 	Document        string    `json:"document"` // what is wrong with it at the end of a pass; "" if nothing
@@ -170,6 +170,8 @@ func (k *soak) count(ctx context.Context) error {
 	k.last = nil
 	var refused *editor.Error
 	switch {
+	case isEnd(err): // by the edit before the next request; the server counts it as superseded
+		return nil
 	case errors.As(err, &refused):
 		k.Failed++
 		return nil
