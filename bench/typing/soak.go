@@ -170,7 +170,7 @@ func (k *soak) count(ctx context.Context) error {
 	k.last = nil
 	var refused *editor.Error
 	switch {
-	case isEnd(err): // by the edit before the next request; the server counts it as superseded
+	case k.opt.Every > 0 && isEnd(err): // by the edit before the next request; the server counts it as superseded
 		return nil
 	case errors.As(err, &refused):
 		k.Failed++

@@ -67,7 +67,7 @@ Quantised quantise(Part x)
 	int sum = 0;
 	[[unroll]] for (uint f = 0; f < FOURS; f++) {
 		vec4 rounded = bad ? vec4(0) : whole(x.at[f] * inverse);
-		ivec4 q = integers(rounded); // at most 127, of the largest value
+		ivec4 q = clamp(integers(rounded), -127, 127);
 		r.words[f] = uint(q.x & 255) | uint(q.y & 255) << 8 | uint(q.z & 255) << 16 | uint(q.w & 255) << 24;
 		sum += q.x + q.y + q.z + q.w;
 		r.left.at[f] = x.at[f] - rounded * step;
