@@ -16,19 +16,40 @@ type source struct {
 	attention *op.Attention
 }
 
-// ownBytesMax bounds the shared memory for columns that a workgroup quantises for
-// itself: little enough that several workgroups fit a processor of the GPU.
-const ownBytesMax = 24 << 10
+// How few.comp and qkv.comp come by their columns, as columns.glsl has it.
+const (
+	columnsRead uint32 = iota
+	columnsCopied
+	columnsQuantised
+	columnsNormed
+	columnsJoined
+)
 
-// ownSplitsMax bounds the splits that each joins for itself.
-const ownSplitsMax = 8
+const (
+	// ownBytesMax bounds the shared memory for what a workgroup quantises for itself,
+	// with what it normalises; copiedBytesMax that for what it copies.
+	ownBytesMax    = 28 << 10
+	copiedBytesMax = 36 << 10
+	// sharedRest is for all else that those shaders keep there.
+	sharedRest = 4 << 10
+
+	// ownSplitsMax bounds the splits that each joins for itself.
+	ownSplitsMax = 8
+)
 
 // makesOwn reports whether products that read v's twin make it themselves, for
-// batches of that shape.
+// batches of that shape. Of several rows that is more work than waiting for another step
+// is worth, and they copy it.
 func (l *lowering) makesOwn(v op.Value, s shape) (source, bool) {
 	from, ok := l.sources[v]
-	bytes := l.rows(v, s) * l.p.Values[v].Width / groupValues * twinGroupBytes
-	return from, ok && l.fused && l.columns[v] == 1 && bytes <= ownBytesMax && (from.attention == nil || s.splits <= ownSplitsMax)
+	if !ok || !l.fused || l.columns[v] != 1 || l.rows(v, s) > 1 {
+		return from, false
+	}
+	bytes := l.p.Values[v].Width / groupValues * twinGroupBytes
+	if from.weight != nil {
+		bytes += 4 * l.p.Values[v].Width
+	}
+	return from, bytes <= ownBytesMax && (from.attention == nil || s.splits <= ownSplitsMax)
 }
 
 // unlessFused is st, which makes v's twin, left out where products do that.
@@ -48,18 +69,26 @@ func (l *lowering) unlessFused(v op.Value, st step) step {
 // ROW_HEADS.
 func (l *lowering) columnsOf(v op.Value, s shape, atOnce int) (x, y uint64, eps float32, constants []uint32) {
 	from, own := l.makesOwn(v, s)
+	words := uint32(atOnce * l.p.Values[v].Width / 4)
 	if !own {
 		x, y = l.twin(v, s)
-		return x, y, 0, []uint32{0, 1, 1}
+		if _, ok := l.sources[v]; ok && l.fused && l.columns[v] == 1 && int(words)/8*twinGroupBytes <= l.e.dev.copiedBytesMax() {
+			return x, y, 0, []uint32{columnsCopied, words, 1}
+		}
+		return x, y, 0, []uint32{columnsRead, 1, 1}
 	}
-	words := uint32(atOnce * l.p.Values[v].Width / 4)
 	if a := from.attention; a != nil {
-		return l.address(l.partialsOf(a.Layer, s), s), l.e.batch.positions, 0, []uint32{3, words, uint32(a.QHeads)}
+		return l.address(l.partialsOf(a.Layer, s), s), l.e.batch.positions, 0, []uint32{columnsJoined, words, uint32(a.QHeads)}
 	}
 	if from.weight == nil {
-		return l.float(from.from, s), 0, 0, []uint32{1, words, 1}
+		return l.float(from.from, s), 0, 0, []uint32{columnsQuantised, words, 1}
 	}
-	return l.float(from.from, s), l.e.weights.vector(from.weight), from.eps, []uint32{2, words, 1}
+	return l.float(from.from, s), l.e.weights.vector(from.weight), from.eps, []uint32{columnsNormed, words, 1}
+}
+
+// copiedBytesMax is as much of it as the GPU has.
+func (d *Device) copiedBytesMax() int {
+	return min(copiedBytesMax, int(d.found.shared_bytes)-sharedRest)
 }
 
 // columnReads is the memory behind columnsOf.
@@ -169,6 +198,8 @@ func (l *lowering) lowerQKV(f qkv) {
 		}
 		return bytes, ops
 	}
+	threads, k := l.e.dev.fewThreads(), groups(f.products[0].Weight)
+	span := l.e.dev.span(k, fewRows) // a thread for each row
 	s.call = func(s shape) call {
 		x, y, eps, columns := l.columnsOf(in, s, s.rows)
 		constants := append(l.pageConstants(a), uint32(a.QHeads))
@@ -186,11 +217,11 @@ func (l *lowering) lowerQKV(f qkv) {
 		}
 		p = append(p.address(x, y, l.float(a.Q, s), turns), l.pool(a)...)
 		constants = append(append(constants, uint32(s.rows)), columns[:2]...)
-		constants = append(constants, uint32(pairs), flag(f.rope != nil && f.rope.Adjacent), flag(l.awaitsIn(s)), uint32(groups(f.products[0].Weight)), l.e.dev.fours(s.rows*f.products[0].Weight.Cols))
+		constants = append(constants, uint32(pairs), flag(f.rope != nil && f.rope.Adjacent), flag(l.awaitsIn(s)), uint32(k), l.e.dev.fours(f.products[0].Weight.Cols), uint32(span))
 		return call{
-			shader: "qkv", threads: l.e.dev.fewThreads(), constants: constants,
+			shader: "qkv", threads: threads, constants: constants,
 			push: p.number(l.pageBytes()).float(eps).address(l.e.lateAddress()),
-			x:    ceil((a.QHeads+2*a.Heads)*a.HeadDim/2, l.e.dev.subgroups(l.e.dev.fewThreads())), y: 1, z: 1,
+			x:    ceil((a.QHeads+2*a.Heads)*a.HeadDim/2, threads/span), y: 1, z: 1,
 		}
 	}
 	l.steps = append(l.steps, s)

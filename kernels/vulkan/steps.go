@@ -33,6 +33,7 @@ const (
 	manyTile     = 64   // rows of a workgroup of many.comp
 	manySide     = 16   // its columns are 1, 2 or 4 times so many
 	fewTile      = 2    // rows of a team of few.comp
+	readTile     = 4    // the same of a product that reads several columns again for each team
 	fewSubgroups = 2048 // that keep a large GPU busy: with fewer units of rows, they share them
 	gateTile     = 4    // the same of a gated product whose rows a subgroup's threads have one group of each: all are on their way at once
 	narrowGroups = 64   // up to so many groups a row is quantised fast, so that more may do it
@@ -178,14 +179,14 @@ func (l *lowering) rowCall(r row) func(s shape) call {
 			return l.halveCall(r, false, s)
 		}
 		quants, meta := l.twin(r.to, s)
-		normed, rows := r.weight != nil, uint64(0)
+		width, normed, rows := l.p.Values[r.to].Width, r.weight != nil, uint64(0)
 		if r.selects {
 			rows = l.e.batch.selected
 		}
 		return call{
 			shader: "norm", threads: l.e.dev.fewThreads(),
-			constants: []uint32{flag(normed), flag(normed && l.wanted[r.to]), uint32(l.columns[r.to]), flag(r.selects), flag(l.awaitsIn(s))},
-			push:      push{}.address(l.float(r.from, s), l.float(r.to, s), l.e.weights.vector(r.weight), quants, meta, rows).number(l.p.Values[r.to].Width).float(r.eps).address(l.e.lateAddress()),
+			constants: []uint32{flag(normed), flag(normed && l.wanted[r.to]), uint32(l.columns[r.to]), flag(r.selects), flag(l.awaitsIn(s)), uint32(width), l.e.dev.fours(width)},
+			push:      push{}.address(l.float(r.from, s), l.float(r.to, s), l.e.weights.vector(r.weight), quants, meta, rows).address(l.e.lateAddress()).float(r.eps),
 			x:         l.rows(r.to, s), y: 1, z: 1,
 		}
 	}
@@ -278,23 +279,33 @@ func (l *lowering) quantProduct(in, out op.Value, p product) func(s shape) call 
 func (l *lowering) fewProduct(in, out op.Value, p product, s shape) call {
 	fine := l.columns[in] == 2
 	cols := l.rows(out, s) * l.columns[in]
-	atOnce := min(cols, fewRows)
+	atOnce := min(cols, fewRows*l.columns[in])
 	weight, up, upType := l.weightsOf(p)
 	x, y, eps, columns := l.columnsOf(in, s, atOnce)
 	to, bias, residual := l.ends(out, p, s)
-	threads := l.e.dev.fewThreads()
-	subgroup, subgroups, each, team, turns := int(l.e.dev.found.subgroup), l.e.dev.subgroups(threads), fewTile, 1, 1
-	twin := p.up != nil && l.makesTwin(out)
-	for !twin && team < subgroups && ceil(p.weight.Rows, fewTile)*team < fewSubgroups && groups(p.weight) > team*subgroup {
+	threads, k, twin := l.e.dev.fewThreads(), groups(p.weight), p.up != nil && l.makesTwin(out)
+
+	// Who adds up what of k decides on a row's bits: it follows from the weights alone.
+	subgroup, subgroups, team := int(l.e.dev.found.subgroup), l.e.dev.subgroups(threads), 1
+	for !twin && team < subgroups && ceil(p.weight.Rows, fewTile)*team < fewSubgroups && k > team*subgroup {
 		team *= 2
 	}
-	if twin && groups(p.weight) <= subgroup && gateTile*subgroups <= groupValues {
-		each = gateTile
+	span := subgroup
+	if team == 1 {
+		span = l.e.dev.span(k, 1)
 	}
-	tile := each * subgroups / team // rows of a turn
-	if columns[0] != 0 {            // each workgroup has work of its own before its first row
+	spans, each := threads/span, fewTile
+	switch {
+	case twin && k <= span && gateTile*spans <= groupValues:
+		each = gateTile
+	case p.up == nil && !fine && cols > 1 && columns[0] == columnsRead:
+		each = readTile
+	}
+	tile, turns, fours := each*spans/team, 1, uint32(1) // tile: rows of a turn
+	if columns[0] > columnsCopied {                     // each workgroup has much to do before its first row
+		fours = l.e.dev.fours(p.weight.Cols)
 		blocks := ownWide
-		if groups(p.weight) <= narrowGroups {
+		if k <= narrowGroups {
 			blocks = ownNarrow
 		}
 		turns = ceil(ceil(p.weight.Rows, tile), blocks)
@@ -305,10 +316,10 @@ func (l *lowering) fewProduct(in, out op.Value, p product, s shape) call {
 		turns = ceil(turns, perGroup) * perGroup
 	}
 	constants := []uint32{uint32(p.weight.Type), upType, uint32(atOnce), uint32(each), uint32(turns), flag(p.up != nil), flag(fine)}
-	constants = append(append(constants, columns...), uint32(team), flag(twin), flag(turns*ceil(groups(p.weight), team*subgroup) == 1), flag(l.awaitsIn(s) && out != l.p.Logits), l.e.dev.fours(atOnce*p.weight.Cols))
+	constants = append(append(constants, columns...), uint32(team), flag(twin), flag(turns*ceil(k, team*span) == 1), flag(l.awaitsIn(s) && out != l.p.Logits), fours, uint32(span))
 	return call{
 		shader: "few", threads: threads, constants: constants,
-		push: push{}.address(weight, up, x, y, to, bias, residual).number(p.weight.Rows, groups(p.weight), cols).float(eps).address(l.e.lateAddress()).number(s.splitsRoom()),
+		push: push{}.address(weight, up, x, y, to, bias, residual).number(p.weight.Rows, k, cols).float(eps).address(l.e.lateAddress()).number(s.splitsRoom()),
 		x:    ceil(p.weight.Rows, tile*turns), y: ceil(cols, atOnce), z: 1,
 	}
 }
@@ -463,6 +474,16 @@ func (l *lowering) attend(o *op.Attention, marks bool) step {
 // many, so that they add in the same order. Eight subgroups of two rows each make half a group.
 func (d *Device) fewThreads() int { return min(8*int(d.found.subgroup), 256) }
 
+// span is how many threads, at least so many, share a row of weights: half a subgroup,
+// where fewer of them find no group left.
+func (d *Device) span(groups, least int) int {
+	subgroup := int(d.found.subgroup)
+	if half := subgroup / 2; half >= least && ceil(groups, half)*half < ceil(groups, subgroup)*subgroup {
+		return half
+	}
+	return subgroup
+}
+
 // fours is how many times 4 values a thread quantises at a time, of so many that a
 // workgroup has: one where there is a thread for each.
 func (d *Device) fours(values int) uint32 {
@@ -503,7 +524,7 @@ func (l *lowering) merge(o *op.Attention) step {
 		return call{
 			shader: "merge", threads: itemThreads, constants: []uint32{flag(l.wanted[o.Out]), uint32(l.columns[o.Out]), uint32(o.HeadDim), uint32(o.QHeads), flag(l.awaitsIn(s))},
 			push: push{}.address(l.address(l.partialsOf(o.Layer, s), s), l.e.batch.positions, l.float(o.Out, s), quants, meta).number(s.rows, s.splitsRoom()).address(l.e.lateAddress()),
-			x:    ceil(o.QHeads*o.HeadDim/16, itemThreads), y: s.rows, z: 1,
+			x:    ceil(o.QHeads*o.HeadDim/4, itemThreads), y: s.rows, z: 1,
 		}
 	}
 	return s

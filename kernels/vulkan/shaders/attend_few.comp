@@ -56,15 +56,15 @@ vec4 value_part[PART_KEYS];
 uint key_of(uint keys) { return min(thread() / TEAM, keys - 1); }
 uint dim_of(uint e) { return min(e * TEAM + thread() % TEAM, DIM / 8 - 1) * 8; }
 
-// fetch asks for those of the chunk's keys from first on; late: which were written in this run.
-void fetch(Chunk chunk, uint kv_head, uint first, uint keys, uint d, uint part, bool late)
+// fetch asks for those of the chunk's keys from first on; AWAITS: some may be written in this run.
+void fetch(Chunk chunk, uint kv_head, uint first, uint keys, uint d, uint part)
 {
 	uint key = key_of(keys);
 	if (key >= first)
-		[[unroll]] for (uint e = 0; e < EACH; e++) key_part[e] = load8(chunk.page[key / PAGE_TOKENS], key % PAGE_TOKENS, kv_head, dim_of(e), late);
+		[[unroll]] for (uint e = 0; e < EACH; e++) key_part[e] = load8(chunk.page[key / PAGE_TOKENS], key % PAGE_TOKENS, kv_head, dim_of(e), AWAITS);
 	[[unroll]] for (uint j = 0; j < PART_KEYS; j++) {
 		uint k = min(part + j * PARTS, keys - 1);
-		if (k >= first) value_part[j] = load4(chunk.page[k / PAGE_TOKENS] + half_bytes() + scale_bytes(), k % PAGE_TOKENS, kv_head, 4 * d, late);
+		if (k >= first) value_part[j] = load4(chunk.page[k / PAGE_TOKENS] + half_bytes() + scale_bytes(), k % PAGE_TOKENS, kv_head, 4 * d, AWAITS);
 	}
 }
 
@@ -112,7 +112,6 @@ void main()
 	uint position = Words(pool.positions).at[row], keys_of = split_keys(position), begin = split * keys_of, end = min(position + 1, begin + keys_of);
 	if (begin > position) return;
 	late_at = late;
-	Chunk chunk = chunk_of(row, begin, min(end, begin + CHUNK)); // on its way first
 	uint first = kv_head * PER_KV + block * GROUP; // query head
 	for (uint h = thread(); h < GROUP; h += THREADS) {
 		maximum[h] = uintBitsToFloat(0xff800000u);
@@ -121,18 +120,22 @@ void main()
 	vec4 sums[HALF_GROUP];
 	[[unroll]] for (uint h = 0; h < HALF_GROUP; h++) sums[h] = vec4(0);
 	uint half_first = thread() / HALF * HALF_GROUP, d = thread() % HALF % DIM4, part = thread() % HALF / DIM4;
-	// Keys and values that were there before are on their way while queries are awaited.
-	uint keys = min(CHUNK, end - begin), old = !AWAITS ? end : position + 1 - min(rows, position + 1);
-	fetch(chunk, kv_head, 0, min(keys, max(old, begin + 1) - begin), d, part, false);
-	for (uint i = thread(); i < GROUP * DIM4; i += THREADS)
-		queries[i] = block * GROUP + i / DIM4 < PER_KV ? await_vector(q, (row * Q_HEADS + first) * DIM4 + i) : vec4(0);
-	if (end > old) {
-		for (uint i = thread(); i < DIM; i += THREADS) await_word(q, (rows * Q_HEADS + kv_head) * DIM + i);
-		memoryBarrierBuffer();
-		barrier();
-		fetch(chunk, kv_head, max(old, begin) - begin, keys, d, part, true);
-	}
-	for (;;) {
+	uint old = !AWAITS ? end : position + 1 - min(rows, position + 1);
+	[[dont_unroll]] for (uint from = begin; from < end; from += CHUNK) {
+		// Of the first chunk what was there before is on its way while queries are awaited.
+		uint keys = min(CHUNK, end - from), there = from > begin ? keys : min(keys, max(old, from + 1) - from);
+		Chunk chunk = chunk_of(row, from, from + keys);
+		fetch(chunk, kv_head, 0, there, d, part);
+		if (from == begin) {
+			for (uint i = thread(); i < GROUP * DIM4; i += THREADS)
+				queries[i] = block * GROUP + i / DIM4 < PER_KV ? await_vector(q, (row * Q_HEADS + first) * DIM4 + i) : vec4(0);
+			if (end > old) {
+				for (uint i = thread(); i < DIM; i += THREADS) await_word(q, (rows * Q_HEADS + kv_head) * DIM + i);
+				memoryBarrierBuffer();
+				barrier();
+				fetch(chunk, kv_head, max(old, begin) - begin, keys, d, part);
+			}
+		}
 		barrier();
 		score(keys);
 		barrier();
@@ -144,10 +147,6 @@ void main()
 			if (k >= keys || part >= PARTS) continue;
 			[[unroll]] for (uint h = 0; h < HALF_GROUP; h++) sums[h] += scores[min(half_first + h, GROUP - 1) * CHUNK + k] * value_part[j];
 		}
-		begin += CHUNK;
-		if (begin >= end) break;
-		keys = min(CHUNK, end - begin);
-		fetch(chunk_of(row, begin, begin + keys), kv_head, 0, keys, d, part, AWAITS);
 	}
 	[[unroll]] for (uint h = 0; h < HALF_GROUP; h++) {
 		uint side = h % 2 * THREADS; // what was there two heads before has been read

@@ -31,6 +31,11 @@ const uint F32 = 0, F16 = 1, Q4_0 = 2, Q4_1 = 3, Q5_0 = 6, Q5_1 = 7, Q8_0 = 8, Q
 // thread numbers a workgroup's threads so that those of a subgroup follow each other.
 uint thread() { return gl_SubgroupID * SUBGROUP + gl_SubgroupInvocationID; }
 
+// quad_of is where 16 quants of a group lie in a quantised twin: of a column the first
+// halves of all groups, then the second, so that threads that take a group each read
+// what lies side by side.
+uint quad_of(uint column, uint groups, uint g, uint half_group) { return (2 * column + half_group) * groups + g; }
+
 bool is_finite(float x) { return (floatBitsToUint(x) & 0x7f800000u) != 0x7f800000u; }
 
 const uint NOT_A_NUMBER = 0x7fc00000u;

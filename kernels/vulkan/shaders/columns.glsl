@@ -1,79 +1,82 @@
-// Where the columns of few.comp and qkv.comp come from: a twin in memory, or floats
-// that each workgroup quantises for itself, for that is cheaper than to wait for
+// Where the columns of few.comp and qkv.comp come from: a twin in memory, or, of a single
+// row, what each workgroup quantises for itself, for that is cheaper than to wait for
 // another dispatch. The includer declares COLS, columns at a time, and
-//   PROLOGUE  0: a twin; 1: floats to quantise; 2: floats to normalise and quantise;
-//             3: attention's splits to join and quantise
-//   OWN       PROLOGUE: words of shared memory for quants, COLS * groups * 8; else 1
-//   ROW_HEADS PROLOGUE 3: query heads
+//   PROLOGUE  one of the following
+//   OWN       words of shared memory for quants, COLS * groups * 8; READ: 1
+//   ROW_HEADS JOINED: query heads
 #include "quantise.glsl"
-const uint KEPT = PROLOGUE == 2 && COLS == 1 ? OWN : 1, AHEAD = (OWN / COLS + THREADS - 1) / THREADS;
+const uint READ = 0;      // a twin in memory, read there for each row of weights
+const uint COPIED = 1;    // copied to shared memory before
+const uint QUANTISED = 2; // made of floats
+const uint NORMED = 3;    // of floats that are normalised
+const uint JOINED = 4;    // of attention's splits
+const uint KEPT = PROLOGUE == NORMED ? OWN : 1, AHEAD = (OWN + THREADS - 1) / THREADS;
 #include "norm.glsl"
 #include "merged.glsl"
 
-// Four words of a group of a column lie beside those of the next group, which the next thread reads.
+// As a twin lies in memory.
 shared uvec4 own_words[(OWN + 3) / 4];
 shared uvec2 own_meta[(OWN + 7) / 8];
 
-const uint ROW_PARTS = OWN / COLS / FOURS;
-
-Part part_of(uint64_t floats, uint i)
+void copy_columns(uint64_t quants, uint64_t meta)
 {
-	Part v;
-	[[unroll]] for (uint f = 0; f < FOURS; f++) v.at[f] = Vectors(floats).at[FOURS * i + f];
-	return v;
+	const uint QUADS = ((OWN + 3) / 4 + THREADS - 1) / THREADS, METAS = ((OWN + 7) / 8 + THREADS - 1) / THREADS;
+	uvec4 quads[QUADS];
+	uvec2 metas[METAS];
+	[[unroll]] for (uint j = 0; j < QUADS; j++) quads[j] = look_quad(quants, min(thread() + j * THREADS, OWN / 4 - 1));
+	[[unroll]] for (uint j = 0; j < METAS; j++) metas[j] = look_pair(meta, min(thread() + j * THREADS, OWN / 8 - 1));
+	[[unroll]] for (uint j = 0; j < QUADS; j++) {
+		uint i = thread() + j * THREADS;
+		if (i < OWN / 4) own_words[i] = settled_quad(quads[j], quants, i);
+	}
+	[[unroll]] for (uint j = 0; j < METAS; j++) {
+		uint i = thread() + j * THREADS;
+		if (i < OWN / 8) own_meta[i] = settled_pair(metas[j], meta, i);
+	}
 }
 
-// make_columns quantises columns from the given one on; from is their floats and
-// with the norm's weight, or partials and with the rows' positions. Its loops are not
-// unrolled: that was much slower (docs/bench.md).
-void make_columns(uint64_t from, uint64_t with, float eps, uint first, uint cols, uint groups, uint splits)
+// quantise_column makes the one column; from is its floats and with the norm's weight,
+// or partials and with the row's position. Its loop is not unrolled: that was much
+// slower (docs/bench.md).
+void quantise_column(uint64_t from, uint64_t with, float eps, uint groups, uint splits)
 {
+	const uint PARTS = OWN / FOURS;
 	Part weight;
-	uint position = PROLOGUE == 3 ? Words(with).at[min(first, cols - 1)] : 0;
-	if (PROLOGUE == 2) {
-		weight = part_of(with, thread() % ROW_PARTS);
-		[[dont_unroll]] for (uint c = 0; c < COLS; c++) norm_add(c, from + uint64_t(min(first + c, cols - 1)) * groups * 128, groups * 32);
+	uint position = PROLOGUE == JOINED ? Words(with).at[0] : 0;
+	if (PROLOGUE == NORMED) {
+		weight = part_of(with, min(thread(), PARTS - 1)); // on its way early
+		norm_add(from, groups * 32);
 		barrier();
 	}
-	[[dont_unroll]] for (uint item = thread(); item < ROW_PARTS * COLS; item += THREADS) {
-		uint c = COLS == 1 ? 0 : item / ROW_PARTS, i = COLS == 1 ? item : item % ROW_PARTS, column = min(first + c, cols - 1);
-		uint64_t floats = from + uint64_t(column) * groups * 128;
+	[[dont_unroll]] for (uint i = thread(); i < PARTS; i += THREADS) {
 		Part v;
-		if (PROLOGUE == 3) {
-			if (COLS > 1) position = Words(with).at[column];
-			v = merged(from, cols, column, position, ROW_HEADS, OWN / COLS * 4 / ROW_HEADS, splits, i);
-		} else if (KEPT > 1) {
-			[[unroll]] for (uint f = 0; f < FOURS; f++) v.at[f] = kept[FOURS * i + f];
-		} else if (PROLOGUE == 2) {
-			v = part_of(floats, i);
+		if (PROLOGUE == JOINED) {
+			v = merged(from, 1, 0, position, ROW_HEADS, OWN * 4 / ROW_HEADS, splits, i);
+		} else if (PROLOGUE == NORMED) {
+			v = normed_part(from, weight, i, groups * 32, eps);
+			if (PARTS > THREADS) weight = part_of(with, min(i + THREADS, PARTS - 1));
 		} else {
-			uvec4 bits[4];
-			[[unroll]] for (uint f = 0; f < FOURS; f++) bits[f] = look_quad(floats, FOURS * i + f);
-			[[unroll]] for (uint f = 0; f < FOURS; f++) v.at[f] = uintBitsToFloat(settled_quad(bits[f], floats, FOURS * i + f));
-		}
-		if (PROLOGUE == 2) {
-			float scale = norm_scale(c, groups * 32, eps);
-			[[unroll]] for (uint f = 0; f < FOURS; f++) v.at[f] = v.at[f] * scale * weight.at[f];
-			if (ROW_PARTS * COLS > THREADS) weight = part_of(with, (item + THREADS) % ROW_PARTS);
+			v = awaited_part(from, i);
 		}
 		Quantised q = quantise(v);
 		uint sixteen = i * FOURS / 4;
-		if (i * FOURS % 4 == 0) own_words[(2 * c + sixteen % 2) * groups + sixteen / 2] = q.words;
-		if (i % MATES == 0) own_meta[c * groups + i / MATES] = q.meta;
+		if (i * FOURS % 4 == 0) own_words[quad_of(0, groups, sixteen / 2, sixteen % 2)] = q.words;
+		if (i % MATES == 0) own_meta[i / MATES] = q.meta;
 	}
+}
+
+// make_columns puts them into shared memory, if anything.
+void make_columns(uint64_t x, uint64_t y, float eps, uint groups, uint splits)
+{
+	if (PROLOGUE == READ) return;
+	if (PROLOGUE == COPIED) copy_columns(x, y);
+	else quantise_column(x, y, eps, groups, splits);
 	barrier();
 }
 
 // column_group is group g of a column, the c-th of those at a time.
 Twin column_group(uint64_t quants, uint64_t meta, uint first, uint c, uint cols, uint groups, uint g)
 {
-	if (PROLOGUE == 0) return load_twin(quants, meta, min(first + c, cols - 1) * groups + g);
-	Twin t;
-	uvec4 a = own_words[2 * c * groups + g], b = own_words[(2 * c + 1) * groups + g];
-	[[unroll]] for (uint j = 0; j < 4; j++) {
-		t.q[j] = a[j];
-		t.q[4 + j] = b[j];
-	}
-	set_meta(t, own_meta[c * groups + g]);
-	return t;
+	if (PROLOGUE == READ) return load_twin(quants, meta, min(first + c, cols - 1), groups, g);
+	return twin_of(own_words[quad_of(c, groups, g, 0)], own_words[quad_of(c, groups, g, 1)], own_meta[c * groups + g]);
 }

@@ -45,7 +45,7 @@ void stage(uint first, uint col, uint g)
 	}
 	scales[depth * TILE + line] = vec3(w.scale, w.scale2, w.offset);
 	if (line >= TILE_COLS) return;
-	Twin x = load_twin(quants, meta, min(col + line, cols - 1) * groups + min(g + depth, groups - 1));
+	Twin x = load_twin(quants, meta, min(col + line, cols - 1), groups, min(g + depth, groups - 1));
 	[[unroll]] for (uint half_group = 0; half_group < 2; half_group++) {
 		uint j = half_group * 4;
 		columns[(depth * 2 + half_group) * TILE_COLS + line] = uvec4(x.q[j], x.q[j + 1], x.q[j + 2], x.q[j + 3]);

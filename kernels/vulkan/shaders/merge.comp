@@ -1,10 +1,10 @@
 #version 460
-// Joins the splits of a row's attention in their order; a thread takes 16 values of
+// Joins the splits of a row's attention in their order; a thread takes 4 values of
 // the row. KEEP and TWINS as in norm.comp.
 #include "base.glsl"
 layout(constant_id = 6) const bool AWAITS = false;
 #include "await.glsl"
-const uint FOURS = 4;
+const uint FOURS = 1;
 #include "quantise.glsl"
 #include "merged.glsl"
 
@@ -24,9 +24,9 @@ void main()
 	late_at = late;
 	uint row = gl_WorkGroupID.y, i = gl_WorkGroupID.x * THREADS + thread();
 	const uint width = Q_HEADS * DIM;
-	if (i >= width / 16) return; // both threads of a group go on together
+	if (i >= width / 4 / FOURS) return; // all threads of a group go on together
 	Part v = merged(partials, rows, row, Words(positions).at[row], Q_HEADS, DIM, splits, i);
 	if (KEEP)
-		[[unroll]] for (uint f = 0; f < 4; f++) Vectors(to).at[row * width / 4 + 4 * i + f] = v.at[f];
+		[[unroll]] for (uint f = 0; f < FOURS; f++) Vectors(to).at[row * width / 4 + FOURS * i + f] = v.at[f];
 	write_twins(v, quants, meta, row, TWINS, width / 32, i);
 }

@@ -1,16 +1,15 @@
-// RMSNorm (Zhang and Sennrich 2019) of rows by a whole workgroup. The includer
-// declares COLS, rows at a time, KEPT, values in shared memory, 4 each, or 1 for none,
-// and AHEAD, looks at memory at once. All who norm the same row must have as many threads,
-// for then they add in the same order.
+// RMSNorm (Zhang and Sennrich 2019) of a row by a whole workgroup. The includer declares
+// KEPT, values in shared memory, 4 each, or 1 for none, and AHEAD, looks at memory at
+// once. All who norm the same row must have as many threads, for then they add in the
+// same order.
 
 const uint NORM_SUBGROUPS = THREADS / SUBGROUP;
 
-shared float norm_sums[COLS * NORM_SUBGROUPS];
+shared float norm_sums[NORM_SUBGROUPS];
 shared vec4 kept[KEPT];
 
-// norm_add adds up the c-th row; a barrier must come before norm_scale. Of few columns
-// the values are kept for the thread that reads them again.
-void norm_add(uint c, uint64_t x, uint width)
+// norm_add adds up the row; a barrier must come before norm_scale.
+void norm_add(uint64_t x, uint width)
 {
 	float sum = 0;
 	uint last = width / 4 - 1;
@@ -26,13 +25,25 @@ void norm_add(uint c, uint64_t x, uint width)
 		}
 	}
 	sum = subgroupAdd(sum);
-	if (gl_SubgroupInvocationID == 0) norm_sums[c * NORM_SUBGROUPS + gl_SubgroupID] = sum;
+	if (gl_SubgroupInvocationID == 0) norm_sums[gl_SubgroupID] = sum;
 }
 
-// norm_scale is what the c-th row's values are multiplied with.
-float norm_scale(uint c, uint width, float eps)
+// norm_scale is what the row's values are multiplied with.
+float norm_scale(uint width, float eps)
 {
 	float all = 0;
-	[[unroll]] for (uint i = 0; i < NORM_SUBGROUPS; i++) all += norm_sums[c * NORM_SUBGROUPS + i];
+	[[unroll]] for (uint i = 0; i < NORM_SUBGROUPS; i++) all += norm_sums[i];
 	return 1 / sqrt(all / float(width) + eps);
+}
+
+// normed_part is the i-th part of the row, times the norm's weight.
+Part normed_part(uint64_t x, Part weight, uint i, uint width, float eps)
+{
+	float scale = norm_scale(width, eps);
+	Part v;
+	if (KEPT > 1) {
+		[[unroll]] for (uint f = 0; f < FOURS; f++) v.at[f] = kept[FOURS * i + f];
+	} else v = awaited_part(x, i);
+	[[unroll]] for (uint f = 0; f < FOURS; f++) v.at[f] = v.at[f] * scale * weight.at[f];
+	return v;
 }

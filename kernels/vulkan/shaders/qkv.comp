@@ -1,8 +1,8 @@
 #version 460
 // Queries, keys and values of a few rows in one go: three products as in few.comp,
 // their biases, the rotation of queries and keys (Su et al. 2021), and the keys'
-// and values' way to their pages. A subgroup takes two dimensions of a head that
-// are rotated together. Pages of F16 and F32; a block of Q8_0 needs 32 dimensions.
+// and values' way to their pages. A span, a subgroup or half of one, takes two
+// dimensions of a head that are rotated together. Pages of F16 and F32; a block of Q8_0 needs 32 dimensions.
 #include "base.glsl"
 layout(constant_id = 14) const bool AWAITS = false;
 layout(constant_id = 16) const uint FOURS = 1;
@@ -21,7 +21,8 @@ layout(constant_id = 11) const uint OWN = 1;
 layout(constant_id = 12) const uint PAIRS = 32; // rotated in a head
 layout(constant_id = 13) const bool ADJACENT = false;
 layout(constant_id = 15) const uint groups = 28; // of a row
-const uint ROW_HEADS = 1; // of PROLOGUE 3, which queries never have
+layout(constant_id = 17) const uint SPAN = 32; // threads, at least COLS
+const uint ROW_HEADS = 1; // of JOINED, which queries never have
 #include "columns.glsl"
 
 layout(push_constant) uniform Push {
@@ -35,7 +36,8 @@ layout(push_constant) uniform Push {
 	uint64_t late;
 };
 
-float sums[2 * COLS];
+const uint SUMS = COLS, SHARED = COLS; // of a column: its sum with either row
+#include "sums.glsl"
 
 // dims are the two dimensions of a head that pair p of it is.
 uvec2 dims(uint p, uint part)
@@ -51,11 +53,11 @@ Raw[2] fetch(uint type, Weight w, uvec2 row, uint g)
 
 void add(uint type, uvec2 row, uint g, Raw raw[2])
 {
-	Group a = unpacked(type, raw[0], row.x * groups + g), b = unpacked(type, raw[1], row.y * groups + g);
+	Group a = unpacked(type, raw[0], row.x, groups, g), b = unpacked(type, raw[1], row.y, groups, g);
 	[[unroll]] for (uint c = 0; c < COLS; c++) {
 		Twin t = column_group(x, y, 0, c, COLS, groups, g);
-		sums[c] = add_group(type, a, t, sums[c]);
-		sums[COLS + c] = add_group(type, b, t, sums[COLS + c]);
+		sums[c].x = add_group(type, a, t, sums[c].x);
+		sums[c].y = add_group(type, b, t, sums[c].y);
 	}
 }
 
@@ -96,7 +98,7 @@ void mark(uint part, uint head, uint p)
 {
 	memoryBarrierBuffer();
 	subgroupBarrier();
-	if (gl_SubgroupInvocationID == 0) Words(to).at[COLS * Q_HEADS * DIM + (head * 2 + part - 1) * (DIM / 2) + p] = 0;
+	if (gl_SubgroupInvocationID % SPAN == 0) Words(to).at[COLS * Q_HEADS * DIM + (head * 2 + part - 1) * (DIM / 2) + p] = 0;
 }
 
 Raw[2] fetch_part(uint part, uint rows, uvec2 row, uint g)
@@ -117,7 +119,8 @@ void add_part(uint part, uvec2 row, uint g, Raw raw[2])
 void main()
 {
 	late_at = late;
-	uint lane = gl_SubgroupInvocationID, pair = gl_WorkGroupID.x * (THREADS / SUBGROUP) + gl_SubgroupID, head = pair / (DIM / 2);
+	uint lane = gl_SubgroupInvocationID % SPAN, span = gl_SubgroupID * (SUBGROUP / SPAN) + gl_SubgroupInvocationID / SPAN;
+	uint pair = gl_WorkGroupID.x * (THREADS / SPAN) + span, head = pair / (DIM / 2);
 	bool some = head < Q_HEADS + 2 * HEADS;
 	uint part = head < Q_HEADS ? 0 : head < Q_HEADS + HEADS ? 1 : 2;
 	head -= part == 0 ? 0 : part == 1 ? Q_HEADS : Q_HEADS + HEADS;
@@ -126,19 +129,15 @@ void main()
 	if (!some) part = head = 0; // it goes along, and writes nothing
 	row = some ? row : uvec2(0);
 	Finish f = fetch_finish(min(lane, COLS - 1), part, head, pair % (DIM / 2), row);
-	[[unroll]] for (uint i = 0; i < 2 * COLS; i++) sums[i] = 0;
+	clear_sums();
 	Raw raw[2] = fetch_part(part, rows, row, lane);
-	if (PROLOGUE != 0) make_columns(x, y, eps, 0, COLS, groups, 0);
-	[[dont_unroll]] for (uint g = lane; g - lane < groups; g += SUBGROUP) {
-		Raw next[2] = fetch_part(part, rows, row, g + SUBGROUP);
+	make_columns(x, y, eps, groups, 0);
+	[[dont_unroll]] for (uint g = lane; g - lane < groups; g += SPAN) {
+		Raw next[2] = fetch_part(part, rows, row, g + SPAN);
 		if (g < groups) add_part(part, row, g, raw);
 		raw = next;
 	}
-	vec2 mine = vec2(0); // a thread's row, the first threads have one
-	[[unroll]] for (uint c = 0; c < COLS; c++) {
-		vec2 v = vec2(subgroupAdd(sums[c]), subgroupAdd(sums[COLS + c]));
-		if (lane == c) mine = v;
-	}
-	if (some && lane < COLS) finish(f, lane, part, row, dim, mine);
+	share_sums();
+	if (some && lane < COLS) finish(f, lane, part, row, dim, sums[0]);
 	if (AWAITS && some && part > 0) mark(part, head, pair % (DIM / 2));
 }

@@ -22,6 +22,23 @@ vec4 whole(vec4 x)
 // integers is ivec4(x) of whole numbers.
 ivec4 integers(vec4 x) { return floatBitsToInt(x + ONES) - floatBitsToInt(ONES); }
 
+// part_of is a thread's i-th part of a row that is there, awaited_part of one that may come.
+Part part_of(uint64_t floats, uint i)
+{
+	Part v;
+	[[unroll]] for (uint f = 0; f < FOURS; f++) v.at[f] = Vectors(floats).at[FOURS * i + f];
+	return v;
+}
+
+Part awaited_part(uint64_t floats, uint i)
+{
+	Part v;
+	uvec4 bits[4];
+	[[unroll]] for (uint f = 0; f < FOURS; f++) bits[f] = look_quad(floats, FOURS * i + f);
+	[[unroll]] for (uint f = 0; f < FOURS; f++) v.at[f] = uintBitsToFloat(settled_quad(bits[f], floats, FOURS * i + f));
+	return v;
+}
+
 struct Quantised {
 	uvec4 words;  // 16 quants, in the first of the threads that hold them
 	uvec2 meta;   // scale and sums of the group, in the first of its threads
@@ -66,8 +83,9 @@ Quantised quantise(Part x)
 	}
 	int sum = 0;
 	[[unroll]] for (uint f = 0; f < FOURS; f++) {
+		// At most 127 in size: Vulkan's division is exact to 2.5 units in the last place.
 		vec4 rounded = bad ? vec4(0) : whole(x.at[f] * inverse);
-		ivec4 q = clamp(integers(rounded), -127, 127);
+		ivec4 q = integers(rounded);
 		r.words[f] = uint(q.x & 255) | uint(q.y & 255) << 8 | uint(q.z & 255) << 16 | uint(q.w & 255) << 24;
 		sum += q.x + q.y + q.z + q.w;
 		r.left.at[f] = x.at[f] - rounded * step;
@@ -89,9 +107,9 @@ void write_twins(Part v, uint64_t quants, uint64_t meta, uint row, uint twins, u
 {
 	for (uint twin = 0; twin < twins; twin++) {
 		Quantised q = quantise(v);
-		uint column = (row * twins + twin) * groups;
-		if (i * FOURS % 4 == 0) LateQuads(quants).at[2 * column + i * FOURS / 4] = q.words;
-		if (i % MATES == 0) Pairs(meta).at[column + i / MATES] = q.meta;
+		uint column = row * twins + twin, sixteen = i * FOURS / 4;
+		if (i * FOURS % 4 == 0) LateQuads(quants).at[quad_of(column, groups, sixteen / 2, sixteen % 2)] = q.words;
+		if (i % MATES == 0) Pairs(meta).at[column * groups + sixteen / 2] = q.meta;
 		v = q.left;
 	}
 }

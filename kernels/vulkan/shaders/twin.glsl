@@ -1,5 +1,5 @@
 // The quantised twin of activations: per column and group of 32 values of k, 32
-// signed bytes (8 words), and apart from them their scale and the sums of the
+// signed bytes, as quad_of says, and apart from them their scale and the sums of the
 // first and the second 16 quants, two 16-bit numbers. x = scale * q.
 #extension GL_EXT_integer_dot_product : require
 
@@ -9,26 +9,27 @@ struct Twin {
 	int low, high; // sums of quants
 };
 
-void set_meta(inout Twin t, uvec2 meta)
+Twin twin_of(uvec4 low, uvec4 high, uvec2 meta)
 {
+	Twin t;
+	[[unroll]] for (int j = 0; j < 4; j++) {
+		t.q[j] = low[j];
+		t.q[4 + j] = high[j];
+	}
 	t.scale = uintBitsToFloat(meta.x);
 	t.low = bitfieldExtract(int(meta.y), 0, 16);
 	t.high = bitfieldExtract(int(meta.y), 16, 16);
+	return t;
 }
 
-Twin load_twin(uint64_t quants, uint64_t meta, uint i)
+Twin load_twin(uint64_t quants, uint64_t meta, uint column, uint groups, uint g)
 {
-	Twin t;
-	uvec4 a = look_quad(quants, 2 * i), b = look_quad(quants, 2 * i + 1);
+	uint low = quad_of(column, groups, g, 0), high = quad_of(column, groups, g, 1), i = column * groups + g;
+	uvec4 a = look_quad(quants, low), b = look_quad(quants, high);
 	uvec2 m = look_pair(meta, i);
-	a = settled_quad(a, quants, 2 * i);
-	b = settled_quad(b, quants, 2 * i + 1);
-	[[unroll]] for (int j = 0; j < 4; j++) {
-		t.q[j] = a[j];
-		t.q[4 + j] = b[j];
-	}
-	set_meta(t, settled_pair(m, meta, i));
-	return t;
+	a = settled_quad(a, quants, low);
+	b = settled_quad(b, quants, high);
+	return twin_of(a, b, settled_pair(m, meta, i));
 }
 
 int dot4(uint a, uint b) { return dotPacked4x8EXT(int(a), int(b)); }

@@ -67,9 +67,10 @@ Raw load_raw(uint type, Weight w, uint row, uint g)
 	return r;
 }
 
-// unpacked is raw group i of a matrix.
-Group unpacked(uint type, Raw raw, uint i)
+// unpacked is raw group g of a row of groups.
+Group unpacked(uint type, Raw raw, uint row, uint groups, uint g)
 {
+	bool second = ((has_super(type) ? g : row * groups + g) & 1) != 0; // of the two whose scales share a word
 	Group r;
 	if (type == Q8_0) {
 		[[unroll]] for (int j = 0; j < 4; j++) {
@@ -89,7 +90,7 @@ Group unpacked(uint type, Raw raw, uint i)
 	r.offset = 0;
 	vec2 d = unpackHalf2x16(has_super(type) ? raw.d : raw.scale);
 	if (has_super(type)) {
-		uint s = raw.scale >> 16 * (i & 1);
+		uint s = second ? raw.scale >> 16 : raw.scale;
 		if (type == Q6_K) {
 			r.scale = d.x * float(bitfieldExtract(int(s), 0, 8));
 			r.scale2 = d.x * float(bitfieldExtract(int(s), 8, 8));
@@ -101,12 +102,12 @@ Group unpacked(uint type, Raw raw, uint i)
 		r.scale = r.scale2 = d.x;
 		r.offset = -d.y;
 	} else {
-		r.scale = r.scale2 = (i & 1) == 0 ? d.x : d.y;
+		r.scale = r.scale2 = second ? d.y : d.x;
 	}
 	return r;
 }
 
-Group load_group(uint type, Weight w, uint row, uint g) { return unpacked(type, load_raw(type, w, row, g), row * w.groups + g); }
+Group load_group(uint type, Weight w, uint row, uint g) { return unpacked(type, load_raw(type, w, row, g), row, w.groups, g); }
 
 // float_pair is values 2i and 2i+1 of a float matrix.
 vec2 float_pair(uint type, uint64_t base, uint i)
