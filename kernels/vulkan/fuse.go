@@ -72,7 +72,8 @@ func (l *lowering) columnsOf(v op.Value, s shape, atOnce int) (x, y uint64, eps 
 	words := uint32(atOnce * l.p.Values[v].Width / 4)
 	if !own {
 		x, y = l.twin(v, s)
-		if _, ok := l.sources[v]; ok && l.fused && l.columns[v] == 1 && int(words)/8*twinGroupBytes <= l.e.dev.copiedBytesMax() {
+		_, made := l.sources[v] // by a step of its own
+		if made && l.fused && atOnce > 1 && l.columns[v] == 1 && int(words)/8*twinGroupBytes <= l.e.dev.copiedBytesMax() {
 			return x, y, 0, []uint32{columnsCopied, words, 1}
 		}
 		return x, y, 0, []uint32{columnsRead, 1, 1}
