@@ -37,12 +37,18 @@ const (
 	ownSplitsMax = 8
 )
 
+// sourceOf is what v's twin can be made of by those who read it.
+func (l *lowering) sourceOf(v op.Value) (source, bool) {
+	from, ok := l.sources[v]
+	return from, ok && l.fused && l.columns[v] == 1
+}
+
 // makesOwn reports whether products that read v's twin make it themselves, for
 // batches of that shape. Of several rows that is more work than waiting for another step
 // is worth, and they copy it.
 func (l *lowering) makesOwn(v op.Value, s shape) (source, bool) {
-	from, ok := l.sources[v]
-	if !ok || !l.fused || l.columns[v] != 1 || l.rows(v, s) > 1 {
+	from, ok := l.sourceOf(v)
+	if !ok || l.rows(v, s) > 1 {
 		return from, false
 	}
 	bytes := l.p.Values[v].Width / groupValues * twinGroupBytes
@@ -72,8 +78,7 @@ func (l *lowering) columnsOf(v op.Value, s shape, atOnce int) (x, y uint64, eps 
 	words := uint32(atOnce * l.p.Values[v].Width / 4)
 	if !own {
 		x, y = l.twin(v, s)
-		_, made := l.sources[v] // by a step of its own
-		if made && l.fused && atOnce > 1 && l.columns[v] == 1 && int(words)/8*twinGroupBytes <= l.e.dev.copiedBytesMax() {
+		if _, ok := l.sourceOf(v); ok && atOnce > 1 && int(words)/8*twinGroupBytes <= l.e.dev.copiedBytesMax() {
 			return x, y, 0, []uint32{columnsCopied, words, 1}
 		}
 		return x, y, 0, []uint32{columnsRead, 1, 1}
@@ -95,8 +100,8 @@ func (d *Device) copiedBytesMax() int {
 // columnReads is the memory behind columnsOf.
 func (l *lowering) columnReads(v op.Value) []int {
 	reads := []int{l.twins[v]}
-	switch from, ok := l.sources[v]; {
-	case !ok || !l.fused || l.columns[v] != 1:
+	switch from, ok := l.sourceOf(v); {
+	case !ok:
 	case from.attention != nil:
 		reads = append(reads, l.partialsMemories(from.attention)...)
 	default:

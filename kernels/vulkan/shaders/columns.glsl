@@ -42,18 +42,20 @@ void quantise_column(uint64_t from, uint64_t with, float eps, uint groups, uint 
 {
 	const uint PARTS = OWN / FOURS;
 	Part weight;
+	float scale;
 	uint position = PROLOGUE == JOINED ? Words(with).at[0] : 0;
 	if (PROLOGUE == NORMED) {
 		weight = part_of(with, min(thread(), PARTS - 1)); // on its way early
 		norm_add(from, groups * 32);
 		barrier();
+		scale = norm_scale(groups * 32, eps);
 	}
 	[[dont_unroll]] for (uint i = thread(); i < PARTS; i += THREADS) {
 		Part v;
 		if (PROLOGUE == JOINED) {
 			v = merged(from, 1, 0, position, ROW_HEADS, OWN * 4 / ROW_HEADS, splits, i);
 		} else if (PROLOGUE == NORMED) {
-			v = normed_part(from, weight, i, groups * 32, eps);
+			v = normed_part(from, scale, weight, i);
 			if (PARTS > THREADS) weight = part_of(with, min(i + THREADS, PARTS - 1));
 		} else {
 			v = awaited_part(from, i);

@@ -27,21 +27,23 @@ void main()
 {
 	const uint PARTS = WIDTH / 4 / FOURS;
 	uint row = gl_WorkGroupID.x;
-	Part scales; // the norm's weights, on their way early
-	if (NORM) scales = part_of(weight, min(thread(), PARTS - 1));
+	Part weights; // the norm's, on their way early
+	float scale;
+	if (NORM) weights = part_of(weight, min(thread(), PARTS - 1));
 	late_at = late;
 	uint64_t x = from + uint64_t(SELECTS ? Words(rows).at[row] : row) * WIDTH * 4;
 	Vectors y = Vectors(to + uint64_t(row) * WIDTH * 4);
 	if (NORM) {
 		norm_add(x, WIDTH);
 		barrier();
+		scale = norm_scale(WIDTH, eps);
 	}
 	// All threads of a group go on or none: WIDTH is a multiple of 32.
 	for (uint i = thread(); i < PARTS; i += THREADS) {
 		Part v;
 		if (NORM) {
-			v = normed_part(x, scales, i, WIDTH, eps);
-			scales = part_of(weight, min(i + THREADS, PARTS - 1));
+			v = normed_part(x, scale, weights, i);
+			if (PARTS > THREADS) weights = part_of(weight, min(i + THREADS, PARTS - 1));
 		} else v = awaited_part(x, i);
 		if (KEEP)
 			[[unroll]] for (uint f = 0; f < FOURS; f++) y.at[FOURS * i + f] = v.at[f];

@@ -36,10 +36,9 @@ float norm_scale(uint width, float eps)
 	return 1 / sqrt(all / float(width) + eps);
 }
 
-// normed_part is the i-th part of the row, times the norm's weight.
-Part normed_part(uint64_t x, Part weight, uint i, uint width, float eps)
+// normed_part is the i-th part of the row, times norm_scale and the norm's weight.
+Part normed_part(uint64_t x, float scale, Part weight, uint i)
 {
-	float scale = norm_scale(width, eps);
 	Part v;
 	if (KEPT > 1) {
 		[[unroll]] for (uint f = 0; f < FOURS; f++) v.at[f] = kept[FOURS * i + f];

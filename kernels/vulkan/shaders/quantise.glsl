@@ -83,7 +83,8 @@ Quantised quantise(Part x)
 	}
 	int sum = 0;
 	[[unroll]] for (uint f = 0; f < FOURS; f++) {
-		// At most 127 in size: Vulkan's division is exact to 2.5 units in the last place.
+		// At most 127 in size: Vulkan's division is exact to 2.5 units in the last place, by
+		// up to 2^126.
 		vec4 rounded = bad ? vec4(0) : whole(x.at[f] * inverse);
 		ivec4 q = integers(rounded);
 		r.words[f] = uint(q.x & 255) | uint(q.y & 255) << 8 | uint(q.z & 255) << 16 | uint(q.w & 255) << 24;
